@@ -1,0 +1,36 @@
+// One line a request, in the Common Log Format.
+
+import type { IncomingMessage } from "node:http";
+import { parseCredentials } from "./credentials.ts";
+
+/** Notes a request that was answered with this status and so many bytes of content. */
+export type Log = (request: IncomingMessage, status: number, bytes: number) => void;
+
+/** A log that gives its lines to `write`, many at once under load. No password is in them. */
+export function createLog(write: (lines: string) => void): Log {
+  let lines = "";
+  const flush = () => {
+    write(lines);
+    lines = "";
+  };
+  return ({ socket, method, url, httpVersion, headers }, status, bytes) => {
+    if (lines === "") setImmediate(flush);
+    const denied = status === 401 || status === 403;
+    const user = denied ? "" : parseCredentials(headers.authorization)?.username;
+    const who = quote(user || "-").replaceAll(" ", "\\x20");
+    const what = method ? quote(`${method} ${url} HTTP/${httpVersion}`) : "-"; // none: not HTTP
+    lines += `${socket.remoteAddress ?? "-"} - ${who} [${now()}] "${what}" ${status} ${bytes}\n`;
+  };
+}
+
+/** Escapes as Apache does: what is not printable ASCII, quotes and backslashes. */
+function quote(text: string): string {
+  const escape = (c: string) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`;
+  return text.replace(/[^ !#-[\]-~]/g, escape);
+}
+
+/** The time as `22/Nov/2026:12:03:45 +0000`. */
+function now(): string {
+  const [, day, month, year, time] = new Date().toUTCString().split(" ");
+  return `${day}/${month}/${year}:${time} +0000`;
+}

@@ -1,0 +1,77 @@
+// What a handler answers, what an error answers, and the one place that writes a response.
+
+import { Buffer } from "node:buffer";
+import { once } from "node:events";
+import { type ServerResponse, STATUS_CODES } from "node:http";
+
+/** Header fields by name. A value that comes from a client must be judged before it gets here. */
+export type Fields = Readonly<Record<string, string>>;
+
+/** An answer as a value: the status, content to be printed as JSON, and fields of its own. */
+export interface Reply {
+  readonly status: number;
+  readonly content?: unknown;
+  readonly fields?: Fields;
+}
+
+/** Thrown anywhere, answered in one place. Not an Error: a stack would cost more than the answer. */
+export class HttpError implements Reply {
+  readonly status: number;
+  readonly content: { readonly error: string; readonly message?: string };
+  readonly fields: Fields;
+
+  /** `message` names the mend; it is left out where there is nothing to add. */
+  constructor(status: number, message = "", fields: Fields = {}, error = wording(status)) {
+    this.status = status;
+    this.content = message === "" ? { error } : { error, message };
+    this.fields = fields;
+  }
+}
+
+// The tutorial's own word for 401, and RFC 9110's newer one for 413.
+function wording(status: number): string {
+  if (status === 401) return "Unauthorized access";
+  const phrase = status === 413 ? "Content too large" : STATUS_CODES[status] ?? "";
+  return phrase.slice(0, 1) + phrase.slice(1).toLowerCase();
+}
+
+/** The one place where a failure becomes an answer. A bug of ours is logged and never shown. */
+export function errorReply(error: unknown): Reply {
+  if (error instanceof HttpError) return error;
+  console.error(error);
+  return new HttpError(500);
+}
+
+/**
+ * Writes the whole answer and returns the length of its content in bytes. With `close` the
+ * connection is not used again.
+ */
+export function send(response: ServerResponse, reply: Reply, close: boolean): number {
+  const { method } = response.req;
+  const safe = method === "GET" || method === "HEAD";
+  const text = reply.content === undefined ? "" : `${JSON.stringify(reply.content, null, 2)}\n`;
+  const length = Buffer.byteLength(text);
+  // A flat array is what writeHead takes fastest.
+  const fields = text === ""
+    ? []
+    : ["Content-Type", "application/json", "Content-Length", `${length}`];
+  fields.push("Cache-Control", safe && reply.status < 400 ? "private, no-cache" : "no-store");
+  fields.push("X-Content-Type-Options", "nosniff");
+  for (const name in reply.fields) fields.push(name, reply.fields[name] ?? "");
+  if (close) fields.push("Connection", "close");
+  response.writeHead(reply.status, fields);
+  // Uncorked, one string leaves with the header section in one write, a tenth faster than two.
+  if (text !== "") response.write(text);
+  response.socket?.uncork();
+  if (!close || response.req.complete) response.end();
+  else endGently(response);
+  return method === "HEAD" ? 0 : length;
+}
+
+// To end a connection on which the client is still sending resets it, and a reset takes the answer
+// away from the client. So what it sends flows past first, for a second at most.
+async function endGently(response: ServerResponse): Promise<void> {
+  const signal = AbortSignal.timeout(1000);
+  await once(response.req.resume(), "close", { signal }).catch(() => {});
+  response.end();
+}

@@ -1,0 +1,108 @@
+// Patterns such as /tasks/<int:id>: match a path, build a path, find the route. Knows no tasks.
+
+import { HttpError, type Reply } from "./reply.ts";
+
+/** What may stand in a pattern as `<converter:name>`: its form, and the value that it gives. */
+const CONVERTERS = {
+  int: { form: "[0-9]+", parse: Number },
+};
+type Converters = typeof CONVERTERS;
+
+/** The parameters of a pattern: `Params<"/tasks/<int:id>">` is `{ id: number }`. */
+export type Params<Pattern extends string> = Pattern extends
+  `${string}<${infer C extends keyof Converters}:${infer Name}>${infer Rest}`
+  ? { readonly [N in Name]: ReturnType<Converters[C]["parse"]> } & Params<Rest>
+  : unknown;
+
+/** A pattern of paths whose parameters are `P`. */
+export interface Path<P = unknown> {
+  /** The parameters in a path, or undefined where it is not of this pattern. */
+  match(path: string): P | undefined;
+  /** The path with these parameters: the tutorial's `url_for`. */
+  build(params: P): string;
+}
+
+/** Compiles a pattern: literal text, and parameters such as `<int:id>`, each within one segment. */
+export function path<Pattern extends string>(pattern: Pattern): Path<Params<Pattern>>;
+export function path(pattern: string): Path<Record<string, unknown>> {
+  // "/tasks/<int:id>" falls into "/tasks/", "int", "id", "".
+  const [start = "", ...rest] = pattern.split(/<(\w+):(\w+)>/);
+  const params: { name: string; parse(text: string): unknown; after: string }[] = [];
+  let form = literal(start);
+  for (let i = 0; i < rest.length; i += 3) {
+    const [converter, name, after] = rest.slice(i, i + 3) as [keyof Converters, string, string];
+    form += `(${CONVERTERS[converter].form})${literal(after)}`;
+    params.push({ name, parse: CONVERTERS[converter].parse, after });
+  }
+  const expression = new RegExp(`^${form}$`);
+  return {
+    match(path) {
+      const found = expression.exec(path);
+      if (found === null) return undefined;
+      const values: Record<string, unknown> = {};
+      let group = 0;
+      for (const { name, parse } of params) values[name] = parse(found[++group] ?? "");
+      return values;
+    },
+    build(values) {
+      let path = start;
+      for (const { name, after } of params) path += `${values[name]}${after}`;
+      return path;
+    },
+  };
+}
+
+const literal = (text: string) => text.replace(/[.*]/g, "\\$&");
+
+/** What a handler is given: the request in values. */
+export interface Call<P = unknown> {
+  readonly params: P;
+  /** Who is asking; "" on a route that is open to anyone. */
+  readonly user: string;
+  /** Scheme and authority for absolute URIs: `http://127.0.0.1:5000`. */
+  readonly origin: string;
+  /** Reads the content as JSON. Nothing has read it yet, so a handler refuses first what it can. */
+  json(): Promise<unknown>;
+}
+
+/** A row of the router table. */
+export interface Route {
+  readonly method: string;
+  readonly path: Path;
+  readonly access: "user" | "anyone";
+  // A method, not a property, so that a Call<P> stands for a Call; find() keeps that promise.
+  handle(call: Call): Promise<Reply>;
+}
+
+/** A row of the router table, the handler's parameters checked against the pattern's. */
+export function route<P>(
+  method: string,
+  path: Path<P>,
+  access: Route["access"],
+  handle: (call: Call<P>) => Promise<Reply>,
+): Route {
+  return { method, path, access, handle };
+}
+
+/** What the table says of a request. */
+export type Found = Pick<Route, "access" | "handle"> & { readonly params: unknown };
+
+/**
+ * Makes the function that finds the row for a method and a path; it throws 404 and 405. HEAD, OPTIONS and `Allow` fall out of the table (RFC 9110 §9.3, §10.2.1).
+ */
+export function router(table: readonly Route[]) {
+  return (method: string, path: string): Found => {
+    const wanted = method === "HEAD" ? "GET" : method;
+    for (const route of table) {
+      const params = route.method === wanted ? route.path.match(path) : undefined;
+      if (params !== undefined) return { access: route.access, handle: route.handle, params };
+    }
+    const here = table.filter((row) => path === "*" || row.path.match(path) !== undefined);
+    if (here.length === 0) throw new HttpError(404);
+    const methods = here.flatMap(({ method }) => method === "GET" ? ["GET", "HEAD"] : [method]);
+    const Allow = [...new Set(methods), "OPTIONS"].join(", ");
+    if (method !== "OPTIONS") throw new HttpError(405, `send one of ${Allow}`, { Allow });
+    const handle = () => Promise.resolve({ status: 204, fields: { Allow } });
+    return { access: "anyone", handle, params: {} };
+  };
+}
