@@ -28,7 +28,7 @@ process.stderr.on("error", () => {});
 
 try {
   const options = readOptions(process.argv.slice(2), process.env);
-  if (options.help) process.stdout.write(HELP);
+  if (options === undefined) process.stdout.write(HELP);
   else await start(options);
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;

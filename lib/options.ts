@@ -25,11 +25,12 @@ const FLAGS = {
 } as const;
 
 /** What the server is started with. */
-export type Options = ReturnType<typeof readOptions>;
+export type Options = NonNullable<ReturnType<typeof readOptions>>;
 
-/** Reads flags, then variables, where an empty one is none. Throws UsageError. */
+/** Reads flags, then variables; an empty one is none. Undefined for --help. Throws UsageError. */
 export function readOptions(args: string[], env: Readonly<Record<string, string | undefined>>) {
   const flags = readFlags(args);
+  if (flags.help) return undefined;
   const port = flags.port ?? (env["PORT"] || "5000");
   const host = flags.host ?? (env["HOST"] || "127.0.0.1");
   const user = env["TODO_USER"] || "miguel";
@@ -54,7 +55,6 @@ export function readOptions(args: string[], env: Readonly<Record<string, string 
     password,
     publicUrl: publicUrl ? readPublicUrl(publicUrl) : undefined,
     quiet: flags.quiet,
-    help: flags.help,
   };
 }
 
@@ -62,7 +62,7 @@ function readFlags(args: string[]) {
   try {
     return parseArgs({ args, options: FLAGS }).values;
   } catch (error) {
-    const [reason] = error instanceof Error ? error.message.split(/\. |\n/) : [error];
+    const [reason] = error instanceof Error ? error.message.split(/\.\s/) : [error];
     throw new UsageError(`${reason}; --help lists the options`);
   }
 }

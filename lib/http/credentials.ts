@@ -11,7 +11,7 @@ export interface Credentials {
 }
 
 const BASIC = /^Basic +([A-Za-z0-9+/]+=*)$/i;
-const UTF_8 = new TextDecoder("utf-8", { fatal: true });
+const UTF_8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const CHALLENGE = {
   "WWW-Authenticate": 'Basic realm="Authentication Required", charset="UTF-8"',
 };

@@ -1,5 +1,6 @@
 // One line a request, in the Common Log Format.
 
+import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import { parseCredentials } from "./credentials.ts";
 
@@ -17,13 +18,13 @@ export function createLog(write: (lines: string) => void): Log {
     if (lines === "") setImmediate(flush);
     const denied = status === 401 || status === 403;
     const user = denied ? "" : parseCredentials(headers.authorization)?.username;
-    const who = quote(user || "-").replaceAll(" ", "\\x20");
+    const who = quote(Buffer.from(user || "-").toString("latin1")).replaceAll(" ", "\\x20");
     const what = method ? quote(`${method} ${url} HTTP/${httpVersion}`) : "-"; // none: not HTTP
     lines += `${socket.remoteAddress ?? "-"} - ${who} [${now()}] "${what}" ${status} ${bytes}\n`;
   };
 }
 
-/** Escapes as Apache does: what is not printable ASCII, quotes and backslashes. */
+/** Escapes as Apache does: each byte that is not printable ASCII, quotes and backslashes. */
 function quote(text: string): string {
   const escape = (c: string) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`;
   return text.replace(/[^ !#-[\]-~]/g, escape);

@@ -4,7 +4,7 @@ import { HttpError, type Reply } from "./reply.ts";
 
 /** What may stand in a pattern as `<converter:name>`: its form, and the value that it gives. */
 const CONVERTERS = {
-  int: { form: "[0-9]+", parse: Number },
+  int: { form: "0*[0-9]{1,15}", parse: Number }, // more is beyond what a number holds exactly
 };
 type Converters = typeof CONVERTERS;
 

@@ -15,7 +15,7 @@ export interface Target {
 }
 
 const MAX_FIELDS = 100;
-const AUTHORITY = /^(?:[\w.~-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i;
+const AUTHORITY = /^(?:[\w.~-]+|\[[\da-f:.]+\])(?::\d{0,5})?$/i;
 const ABSOLUTE_FORM = /^https?:\/\/([^/?]*)(.*)$/i;
 
 /** Reads what a request asks for (RFC 9112 §3.2). Throws 400, 404, 431, 501, 505. */

@@ -1,0 +1,148 @@
+// Patterns and the router table: what they find at run time, and what the compiler refuses.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Call, path, route, router } from "../../lib/http/router.ts";
+
+const TASKS = path("/api/v1.0/tasks");
+const TASK = path("/api/v1.0/tasks/<int:id>");
+const STEP = path("/tasks/<int:id>/steps/<int:step>.json");
+
+const said = (content: string) => Promise.resolve({ status: 200, content });
+
+const find = router([
+  route("GET", TASKS, "user", () => said("list")),
+  route("POST", TASKS, "anyone", () => said("create")),
+  route("GET", path("/api/v1.0/tasks/7"), "user", () => said("seven")),
+  route("GET", TASK, "user", ({ params }) => said(`show ${params.id + 0}`)),
+  route("PUT", TASK, "user", ({ params }) => said(`change ${params.id}`)),
+  route("GET", TASK, "user", () => said("never: another row comes first")),
+]);
+
+async function answer(method: string, path: string) {
+  const { access, handle, params } = find(method, path);
+  const json = () => Promise.resolve(undefined);
+  return { access, ...await handle({ params, user: "", origin: "", json }) };
+}
+
+test("a pattern matches whole paths and gives their parameters", () => {
+  const rows: [path: string, params: unknown][] = [
+    ["/api/v1.0/tasks/1", { id: 1 }],
+    ["/api/v1.0/tasks/01", { id: 1 }],
+    ["/api/v1.0/tasks/0", { id: 0 }],
+    ["/api/v1.0/tasks/00999999999999999", { id: 999_999_999_999_999 }],
+    ["/api/v1.0/tasks/-1", undefined],
+    ["/api/v1.0/tasks/+1", undefined],
+    ["/api/v1.0/tasks/1.0", undefined],
+    ["/api/v1.0/tasks/1e3", undefined],
+    ["/api/v1.0/tasks/0x1", undefined],
+    ["/api/v1.0/tasks/%31", undefined], // readTarget has decoded it before
+    ["/api/v1.0/tasks/١", undefined], // a digit, but not of ASCII
+    ["/api/v1.0/tasks/abc", undefined],
+    ["/api/v1.0/tasks/", undefined],
+    ["/api/v1.0/tasks", undefined],
+    ["/api/v1.0/tasks/1/", undefined],
+    ["/api/v1.0/tasks/1\n", undefined],
+    ["/x/api/v1.0/tasks/1", undefined],
+    ["/api/v1x0/tasks/1", undefined], // the dot is a dot
+    ["/API/v1.0/tasks/1", undefined],
+    ["", undefined],
+    ["*", undefined],
+  ];
+  for (const [text, params] of rows) assert.deepEqual(TASK.match(text), params, text);
+});
+
+test("an id that no number holds exactly is nobody's", () => {
+  for (const digits of ["9007199254740993", "9".repeat(400)]) {
+    assert.equal(TASK.match(`/api/v1.0/tasks/${digits}`), undefined);
+  }
+});
+
+test("what is built from parameters matches them again", () => {
+  assert.equal(TASKS.build({}), "/api/v1.0/tasks");
+  assert.deepEqual(TASKS.match(TASKS.build({})), {});
+  assert.equal(STEP.build({ id: 3, step: 12 }), "/tasks/3/steps/12.json");
+  for (const id of [0, 1, 42, 999_999_999_999_999]) {
+    assert.deepEqual(TASK.match(TASK.build({ id })), { id });
+    assert.deepEqual(STEP.match(STEP.build({ id, step: 9 })), { id, step: 9 });
+  }
+});
+
+test("the first row of the table that fits answers, HEAD as GET", async () => {
+  const rows: [line: string, access: string, content: string][] = [
+    ["GET /api/v1.0/tasks", "user", "list"],
+    ["HEAD /api/v1.0/tasks", "user", "list"],
+    ["POST /api/v1.0/tasks", "anyone", "create"],
+    ["GET /api/v1.0/tasks/7", "user", "seven"],
+    ["PUT /api/v1.0/tasks/7", "user", "change 7"],
+    ["GET /api/v1.0/tasks/8", "user", "show 8"],
+    ["HEAD /api/v1.0/tasks/8", "user", "show 8"],
+  ];
+  for (const [line, access, content] of rows) {
+    const [method = "", path = ""] = line.split(" ");
+    assert.deepEqual(await answer(method, path), { access, status: 200, content }, line);
+  }
+});
+
+const ALLOWED: [path: string, Allow: string][] = [
+  ["/api/v1.0/tasks", "GET, HEAD, POST, OPTIONS"],
+  ["/api/v1.0/tasks/7", "GET, HEAD, PUT, OPTIONS"],
+  ["/api/v1.0/tasks/8", "GET, HEAD, PUT, OPTIONS"],
+  ["*", "GET, HEAD, POST, PUT, OPTIONS"],
+];
+
+test("OPTIONS tells anyone what a path allows, and * what the server does", async () => {
+  for (const [path, Allow] of ALLOWED) {
+    const expected = { access: "anyone", status: 204, fields: { Allow } };
+    assert.deepEqual(await answer("OPTIONS", path), expected, path);
+  }
+});
+
+test("a method that no row of the path has is 405 with Allow", () => {
+  for (const [path, Allow] of ALLOWED) {
+    for (const method of ["DELETE", "get", "BREW"]) {
+      assert.throws(() => find(method, path), { status: 405, fields: { Allow } }, path);
+    }
+  }
+});
+
+test("a path that no row has is 404, whatever the method", () => {
+  for (const path of ["/", "/api/v1.0/tasks/", "/api/v1.0/tasks/x", "", "/*"]) {
+    for (const method of ["GET", "HEAD", "PUT", "OPTIONS"]) {
+      assert.throws(() => find(method, path), { status: 404 }, `${method} ${path}`);
+    }
+  }
+});
+
+test("the compiler refuses parameters that a pattern does not have", () => {
+  const byId = ({ params }: Call<{ readonly id: number }>) => said(`${params.id}`);
+  const byName = ({ params }: Call<{ readonly name: string }>) => said(params.name);
+  const byText = ({ params }: Call<{ readonly id: string }>) => said(params.id);
+
+  TASK.build({ id: 1 });
+  // @ts-expect-error: the parameter is called id
+  TASK.build({ ID: 1 });
+  // @ts-expect-error: an int is a number
+  TASK.build({ id: "1" });
+  // @ts-expect-error: id is missing
+  TASK.build({});
+  // @ts-expect-error: step is missing
+  STEP.build({ id: 1 });
+
+  route("GET", TASK, "user", byId);
+  route("GET", STEP, "user", byId); // a handler need not look at every parameter
+  // @ts-expect-error: the parameter is called id
+  route("GET", TASK, "user", byName);
+  // @ts-expect-error: an int is a number
+  route("GET", TASK, "user", byText);
+  // @ts-expect-error: this pattern has no parameter
+  route("GET", TASKS, "user", byId);
+  // @ts-expect-error: the parameter is called id
+  route("GET", TASK, "user", ({ params }) => said(`${params.ID}`));
+
+  assert.throws(() => {
+    const misspelt = path("/tasks/<itn:id>");
+    // @ts-expect-error: there is no such converter, so there is no such parameter
+    route("GET", misspelt, "user", byId);
+  }, TypeError);
+});
