@@ -25,6 +25,8 @@ export function serve(answer: Answer, log: Log): { server: Server; stop(): Promi
     requestTimeout: 30_000,
     connectionsCheckingInterval: 1000, // how often node looks at the two above
   });
+  // Or who ends its side after its request, as nc does, gets no answer that takes a while.
+  Object.assign(server, { httpAllowHalfOpen: true });
   server.maxHeadersCount = 0; // or what is beyond is dropped unseen; readTarget counts
   // Each open connection: the last response begun on it, and what node's parser found wrong.
   const connections = new Map<Duplex, { last?: ServerResponse; failure?: HttpError }>();
@@ -46,7 +48,7 @@ export function serve(answer: Answer, log: Log): { server: Server; stop(): Promi
       } catch (error) {
         reply = errorReply(request.complete ? error : connection.failure ?? error);
       }
-      const keep = server.listening && headers.upgrade === undefined &&
+      const keep = server.listening && headers.upgrade === undefined && isFramed(request) &&
         (request.complete || (isSmall(request) && connection.failure === undefined));
       log(request, reply.status, send(response, reply, !keep));
       if (socket.writableLength > 0) socket.setTimeout(UNREAD_MS);
@@ -58,6 +60,7 @@ export function serve(answer: Answer, log: Log): { server: Server; stop(): Promi
     socket.on("error", () => socket.destroy());
     if (last !== undefined && !last.req.complete) {
       // What failed is the content of this request, so its own answer says so.
+      last.req._destroy = (_, done) => done(null); // node's own would take the socket along
       last.req.on("error", () => socket.destroy()).push(null);
       if (last.writableEnded) socket.destroy();
       return;
@@ -115,6 +118,12 @@ async function turn(socket: Socket, response: ServerResponse): Promise<void> {
   socket.pause(); // what else this client sends stays with the kernel
   await new Promise((resolve) => response.once("socket", resolve));
   socket.resume();
+}
+
+/** Whether it is beyond doubt where the request ends, and the next one begins (RFC 9112 §6.1). */
+function isFramed({ headers, httpVersionMinor }: IncomingMessage): boolean {
+  const coding = headers["transfer-encoding"];
+  return coding === undefined || (coding.toLowerCase() === "chunked" && httpVersionMinor > 0);
 }
 
 /** Whether the unread content is so little that node may read past it to the next request. */
