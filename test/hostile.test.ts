@@ -1,232 +1,270 @@
-// A thousand malformed and hostile requests, made of good ones by a seeded chance. Each is answered
-// as a careful server answers, and none of them leaves anything behind.
+// A thousand malformed and hostile requests, made of good ones by chance. SEED=… repeats a run.
 
 import assert from "node:assert/strict";
-import { Buffer } from "node:buffer";
 import { readdir } from "node:fs/promises";
 import process from "node:process";
-import { test } from "node:test";
-import { ask, BASE, dial, MIGUEL, ON_NODE, type Server, start } from "./start.ts";
+import { test, type TestContext } from "node:test";
+import { ask, BASE, bytes, dial, MIGUEL, ON_NODE, type Server, start } from "./start.ts";
 
-const REQUESTS = 1000;
+const ATTACKS = 1000;
 const AT_ONCE = 16;
+const JSON_TYPE = "Content-Type: application/json";
 
-type Chance = (below: number) => number;
-
-/** Numbers from 0 up to a bound, the same ones for the same seed (mulberry32). */
-function chance(seed: number): Chance {
-  return (below) => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return Math.floor(((t ^ (t >>> 14)) >>> 0) / 2 ** 32 * below);
-  };
-}
-
-const pick = <T>(random: Chance, items: readonly [T, ...T[]]): T =>
-  items[random(items.length)] ?? items[0];
-const junk = (random: Chance, length: number) =>
-  Array.from({ length }, () => String.fromCharCode(random(256))).join("");
-
-/** A request in its parts: so that it can be spoiled in any of them. */
-interface Parts {
-  method: string;
-  target: string;
-  version: string;
-  fields: string[];
-  content: string;
-}
-
-function good(random: Chance): Parts {
-  const content = pick(random, ["", '{"title":"t"}', '{"done":true}', '{"description":"☃"}']);
-  const bytes = Buffer.from(content).toString("latin1");
-  const fields = ["Host: test", `Authorization: ${MIGUEL}`];
-  if (bytes !== "") {
-    fields.push("Content-Type: application/json", `Content-Length: ${bytes.length}`);
-  }
-  return {
-    method: pick(random, ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]),
-    target: BASE +
-      pick(random, ["/tasks", "/tasks/1", "/tasks/2", "/tasks/999", "/users", "/users/miguel"]),
-    version: "HTTP/1.1",
-    fields,
-    content: bytes,
-  };
-}
-
-/** What spoils a request, a way each. */
-const SPOIL: readonly [
-  (parts: Parts, random: Chance) => void,
-  ...((p: Parts, r: Chance) => void)[],
-] = [
-  (p, r) =>
-    p.method = pick(r, ["", "get", "G@T", "CONNECT", "TRACE", "PRI", "M-SEARCH", "A".repeat(99)]),
-  (p, r) => p.method = junk(r, 1 + r(9)),
-  (p, r) =>
-    p.target = pick(r, [
-      "*",
-      "",
-      "//",
-      "/%",
-      "/%ff",
-      "/..",
-      "http://",
-      "http://a b/",
-      "x:1",
-      "/\0",
-    ]),
-  (p, r) =>
-    p.target += pick(r, ["?%", "?done=%FF", "?page=0", "?a=1&a=1", "#x", "/", "%2f", "%00", " x"]),
-  (p, r) => p.target = `/${junk(r, r(60))}`,
-  (p, r) => p.target = `/${"a".repeat(r(20_000))}`,
-  (p, r) =>
-    p.version = pick(r, [
-      "HTTP/1.0",
-      "HTTP/0.9",
-      "HTTP/2.0",
-      "HTTP/9.9",
-      "HTP/1.1",
-      "",
-      "http/1.1",
-    ]),
-  (p, r) =>
-    p.fields.push(pick(r, ["Host: b", "Host: a:b", "Host:", "Host: a/b", "Host: ü", "Host: [::1"])),
-  (p, _) => p.fields.shift(),
-  (p, r) =>
-    p.fields.push(
-      `Content-Length: ${pick(r, ["-1", "1e3", "99999999999999999999", "0x1", "7, 8", ""])}`,
-    ),
-  (p, r) => p.fields.push(`Content-Length: ${r(3_000_000)}`),
-  (p, r) =>
-    p.fields.push(
-      `Transfer-Encoding: ${
-        pick(r, ["chunked", "gzip", "gzip, chunked", "chunked, chunked", "x"])
-      }`,
-    ),
-  (p, r) => {
-    p.fields = p.fields.filter((field) => !field.startsWith("Content-Length"));
-    p.fields.push("Transfer-Encoding: chunked");
-    p.content = pick(r, [
-      "5\r\nab\r\n0\r\n\r\n",
-      "zz\r\n",
-      "-1\r\n\r\n",
-      "FFFFFFFFFFFFFFFFF\r\n",
-      "0\r\nX: \0\r\n\r\n",
-    ]);
-  },
-  (p, r) => p.fields.push(`Expect: ${pick(r, ["100-continue", "200-ok", ""])}`),
-  (p, r) =>
-    p.fields.push(
-      pick(r, [" folded: 1", "no colon", ": no name", "a b: c", "a: \0", "a\t: b", "é: ü"]),
-    ),
-  (p, r) => p.fields.push(...Array.from({ length: 50 + r(300) }, (_, i) => `X-${i}: ${i}`)),
-  (p, r) => p.fields.push(`X-Long: ${"a".repeat(r(40_000))}`),
-  (p, r) =>
-    p.fields.push(
-      `Authorization: ${pick(r, ["Basic", "Basic x", "Basic /w==", "Digest a=b", MIGUEL])}`,
-    ),
-  (p, r) =>
-    p.fields.push(`If-Match: ${pick(r, ["", "*", '"a', "a", 'W/"a"', ",,,", '"a" "b"', "\x80"])}`),
-  (p, r) =>
-    p.fields.push(
-      `If-None-Match: ${pick(r, ["", "*", '"a', "a", 'W/"a", *', `${", ".repeat(3000)}`])}`,
-    ),
-  (p, r) =>
-    p.fields.push(pick(r, ["Upgrade: websocket", "Connection: upgrade, close", "Connection: \0"])),
-  (p, r) =>
-    p.fields.push(
-      pick(r, ["Content-Type: text/plain", "Content-Encoding: gzip", "Content-Type: a/b+json"]),
-    ),
-  (p, r) => p.content = junk(r, p.content.length),
-  (p, r) => p.content = p.content.slice(0, r(p.content.length)),
-  (p, r) => p.content += junk(r, r(200)),
-  (p, r) => {
-    p.content = pick(r, [
-      "[".repeat(50_000),
-      '{"__proto__":{"title":"x"}}',
-      '{"title":"\\ud800"}',
-      "\ufeff{}",
-    ]);
-    p.content = Buffer.from(p.content).toString("latin1");
-    p.fields = p.fields.filter((field) => !field.startsWith("Content-Length"));
-    p.fields.push("Content-Type: application/json", `Content-Length: ${p.content.length}`);
-  },
+const GOOD = [
+  bytes(`GET ${BASE}/tasks?done=false`),
+  bytes(`GET ${BASE}/tasks/1`, ['If-None-Match: "x"']),
+  bytes(`HEAD ${BASE}/tasks/2`),
+  bytes(`POST ${BASE}/tasks`, [JSON_TYPE], '{"title": "posted"}'),
+  bytes(`POST ${BASE}/tasks`, [JSON_TYPE, "Expect: 100-continue"], '{"title": "awaited"}'),
+  bytes(`PUT ${BASE}/tasks/1`, [JSON_TYPE], '{"title": "put", "done": true}'),
+  bytes(`PATCH ${BASE}/tasks/1`, [JSON_TYPE, "Transfer-Encoding: chunked"]) +
+  'c\r\n{"done": tru\r\n2\r\ne}\r\n0\r\n\r\n',
+  bytes(`DELETE ${BASE}/tasks/3`),
+  bytes("OPTIONS *", ["Connection: close"]),
 ];
 
-function hostile(random: Chance): string {
-  const parts = good(random);
-  for (let i = 0; i <= random(2); i++) pick(random, SPOIL)(parts, random);
-  const { method, target, version, fields, content } = parts;
-  const end = random(10) > 0 ? "\r\n" : pick(random, ["\n", "\r", "\r\n\r\n"]);
-  const text = [`${method} ${target} ${version}`, ...fields, "", content].join(end);
-  if (random(10) === 0) return text.slice(0, random(text.length)); // cut off
-  if (random(10) === 0) return text + junk(random, 100); // and what nobody asked for behind it
-  return text;
+const METHODS = ["get", "G\0T", "CONNECT", "TRACE", "PROPFIND", "__proto__", "GET GET", ""];
+
+const TARGETS = [
+  ...["", "*", "?", "//", "//evil/x", "/../../etc/passwd", "/%", "/%zz", "/%00", "/%ff", "/%c0%af"],
+  ...[
+    "http://",
+    "http://evil",
+    "http://[",
+    "https://a:b@evil/",
+    "ftp://evil/",
+    "javascript:1",
+    "\\",
+  ],
+  ...[`${BASE}/tasks/%31`, `${BASE}/tasks/%2e%2e`, `${BASE}/tasks/-1`, `${BASE}/tasks/1e3`],
+  ...[`${BASE}/tasks/${"9".repeat(400)}`, `${BASE}/tasks/__proto__`, `${BASE}/tasks/1#x`],
+  ...[`${BASE}/tasks?page=-1`, `${BASE}/tasks?page=1&page=2`, `${BASE}/tasks?__proto__=1`],
+  ...[`${BASE}/tasks?${"&".repeat(5000)}`, `${BASE}/tasks?title_prefix=%ff`, "/a b", "/\xff\xfe"],
+  ...["/".repeat(8000), "/" + "%41".repeat(4000), "/" + "x".repeat(70_000)],
+];
+
+const VERSIONS = [
+  "HTTP/0.9",
+  "HTTP/1.0",
+  "HTTP/1.2",
+  "HTTP/2.0",
+  "HTTP/3",
+  "HTTP/11",
+  "http/1.1",
+  "",
+];
+
+const HOSTS = [
+  ...["Host:", "Host: a b", 'Host: "><script>', "Host: a, b", "Host: a\r\nHost: b", "Host: a@b"],
+  ...["Host: [::1", "Host: [::1]:80", "Host: a:99999999", "Host: a:", "Host: \xff", "Host : a"],
+  ...["Ghost: a", `Host: ${"h".repeat(9000)}`, "Host: %00", "Host: a/b?c#d", "Host:\ta\t"],
+];
+
+const AUTHORIZATIONS = [
+  ...["", "Basic", "Basic ", "Basic =", "Basic !!!!", "Basic bWlndWVs", "Basic Og==", "basic\tx"],
+  ...["Bearer x", `Basic ${btoa("miguel:python\0")}`, `Basic ${btoa("\xff\xfe:\xff")}`, "\xff"],
+  ...[`${MIGUEL}, ${MIGUEL}`, `${MIGUEL}\r\nAuthorization: ${MIGUEL}`, `Basic ${"A".repeat(9000)}`],
+  ...[`Basic ${btoa(":".repeat(1000))}`, `Basic ${btoa(`miguel:${"p".repeat(5000)}`)}`],
+];
+
+const LENGTHS = [
+  ...["-1", "+5", "0x10", "1e3", "5, 5", "5, 6", "", " ", "5 5", "NaN", "0", "1", "1048577"],
+  ...["99999999999", "18446744073709551617", "9".repeat(300)],
+];
+
+const CODINGS = [
+  "gzip",
+  "gzip, chunked",
+  "chunked, gzip",
+  "identity",
+  "xchunked",
+  "\vchunked",
+  ",",
+];
+
+const CHUNKS = [
+  ...["zz\r\n", "-1\r\n", "ffffffffffffffffff\r\n", "5\r\nabc\r\n", "3\r\nabcdef\r\n", "3\nabc\n"],
+  ...["1;ext\r\n{\r\n", `1;${"x".repeat(20_000)}\r\n{\r\n`, "0\r\nTrailer: x\r\n\r\n", "\r\n\r\n"],
+  ...["fffff0\r\n", "2\r\n{}\r\n0\r\n", "0\r\nTransfer-Encoding: chunked\r\n\r\n", "0x2\r\n{}\r\n"],
+];
+
+const CONTENTS = [
+  ...["", "null", "[]", "1", '"', "{", "{}", "nul", "[1,]", '{"a":1}}', "\xff\xfe{\0}\0"],
+  ...['{"title": "\xff"}', '{"title": "\xc0\xaf"}', '{"title": "\xed\xa0\x80"}', '{"title": "\0"}'],
+  ...['{"title": "\\ud800"}', '{"title": ["a"]}', '{"title": {"toString": 1}}', "\xef\xbb\xbf{}"],
+  ...['{"__proto__": {"title": "x"}}', '{"constructor": {"prototype": {"done": true}}}'],
+  ...['{"__proto__": null, "title": "x"}', '{"done": "true"}', '{"done": 1e999}', '{"id": -1}'],
+  ...["[".repeat(100_000), '{"a":'.repeat(50_000), `${"[".repeat(9000)}${"]".repeat(9000)}`],
+  ...[`{"title": ${"9".repeat(10_000)}}`, "\0".repeat(1000), "x".repeat(200_000)],
+];
+
+const JUNK = [
+  "\0",
+  "\r\n",
+  "\n\n",
+  "GET",
+  "GET / HTTP/1.1\r\n",
+  "\x16\x03\x01\x02\0",
+  "PRI * HTTP/2.0",
+];
+
+/** Numbers from 0 up to a limit, the same ones for the same seed (mulberry32). */
+function randomNumbers(seed: number): (limit: number) => number {
+  return (limit) => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(seed ^ (seed >>> 15), seed | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return Math.floor(((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32 * limit);
+  };
 }
 
-/** Sends it, ends our side, and gives all that comes back until the server ends its own. */
-async function answerTo(
-  t: Parameters<typeof dial>[0],
-  server: Server,
-  request: string,
-): Promise<string> {
-  const { socket, closed } = await dial(t, server.port, request);
-  socket.end();
-  return await closed;
-}
+/** Makes hostile bytes: a good request mutated once to three times, now and then beside another. */
+function hostility(random: (limit: number) => number): () => string {
+  const pick = (list: readonly string[]) => list[random(list.length)] ?? "";
+  const byte = () => String.fromCharCode(random(256));
+  const insert = (text: string, what: string) => {
+    const at = random(text.length + 1);
+    return text.slice(0, at) + what + text.slice(at);
+  };
+  // Functions as replacements, because in text "$&" has a meaning.
+  const change = (form: RegExp, list: readonly string[]) => (text: string) =>
+    text.replace(form, () => pick(list));
+  const field = (line: () => string) => (text: string) =>
+    text.replace("\r\n", () => `\r\n${line()}\r\n`);
 
-/** Checks that this is a row of well-formed answers, none of them a failure of ours. */
-function check(text: string): void {
-  let rest = text;
-  while (rest !== "") {
-    const head = /^HTTP\/1\.1 (\d{3}) [^\r\n]+\r\n(?:[\w-]+: [^\r\n]*\r\n)*\r\n/.exec(rest);
-    assert.ok(head, `no answer: ${JSON.stringify(rest.slice(0, 300))}`);
-    const status = Number(head[1]);
-    assert.ok(status < 500 || status === 501 || status === 505, head[0]);
-    rest = rest.slice(head[0].length);
-    const length = Number(/\r\nContent-Length: (\d+)/i.exec(head[0])?.[1] ?? 0);
-    const content = rest.slice(0, length);
-    // What follows a HEAD's answer is the next answer, or nothing.
-    if (length > 0 && !rest.startsWith("HTTP/1.1 ") && rest !== "") {
-      assert.equal(content.length, length);
-      const json: unknown = JSON.parse(Buffer.from(content, "latin1").toString());
-      assert.ok(status < 400 || (typeof json === "object" && json !== null && "error" in json));
-      rest = rest.slice(length);
+  const mutations: ((text: string) => string)[] = [
+    (text) => text.replace(/[^]/g, (here) => random(100) === 0 ? byte() : here),
+    (text) => insert(text, Array.from({ length: random(50) }, byte).join("")),
+    (text) => insert(text, "\0"),
+    (text) => text.slice(0, random(text.length)),
+    (text) => text.split("\r\n").toSorted(() => random(3) - 1).join("\r\n"),
+    (text) => text.split("\r\n").filter(() => random(4) > 0).join("\r\n"),
+    (text) => text.split("\r\n").flatMap((l) => random(4) > 0 ? [l] : [l, l]).join("\r\n"),
+    (text) => text.replaceAll("\r\n", () => pick(["\r\n", "\r\n", "\n", "\r", "\r\n ", "\r\n\t"])),
+    (text) => text + pick(JUNK),
+    (text) => pick(JUNK) + text,
+    change(/^[A-Z]+/, METHODS),
+    change(/(?<=^\S+ )\S+/, TARGETS),
+    change(/HTTP\/1.1/, VERSIONS),
+    change(/Host: test/, HOSTS),
+    change(/(?<=Authorization: ).*/, AUTHORIZATIONS),
+    change(/(?<=Content-Length: ).*/, LENGTHS),
+    change(/(?<=Content-Type: ).*/, ["", "text/plain", "application/json; a=\xff", "a/b+json"]),
+    change(/(?<=\r\n\r\n)[^]*/, CHUNKS),
+    field(() => `Content-Length: ${pick(LENGTHS)}`),
+    field(() => `Transfer-Encoding: ${pick(CODINGS)}`),
+    field(() => `Content-Encoding: ${pick(["gzip", "identity", "\xff"])}`),
+    field(() => `Expect: ${pick(["100-continue", "tea", ""])}`),
+    field(() => `If-Match: ${pick(["*", '"', 'W/"x"', ",".repeat(5000)])}`),
+    field(() => "A: b\r\n".repeat(random(3000)) + "C: d"),
+    field(() => `Long: ${"x".repeat(random(40_000))}`),
+    field(() =>
+      pick([": no name", "no colon", "sp ace: x", "\xff: x", "obs:\r\n fold", "nul: \0"])
+    ),
+    (text) => {
+      const [head = ""] = text.replace(/\r\nContent-Length:.*/, "").split("\r\n\r\n");
+      return `${head}\r\nTransfer-Encoding: chunked\r\n\r\n${pick(CHUNKS)}`;
+    },
+    (text) => {
+      const [head = ""] = text.replace(/\r\nContent-Length:.*/, "").split("\r\n\r\n");
+      const content = pick(CONTENTS);
+      return `${head}\r\nContent-Length: ${content.length}\r\n\r\n${content}`;
+    },
+  ];
+  return () => {
+    let text = pick(GOOD);
+    for (let times = random(3); times >= 0; times--) {
+      text = mutations[random(mutations.length)]?.(text) ?? text;
     }
+    return [text, text, pick(GOOD) + text, text + pick(GOOD)][random(4)] ?? text;
+  };
+}
+
+/** Sends these bytes, ends its side, and resolves with all that came back. */
+async function attack(t: TestContext, port: number, sent: string): Promise<string> {
+  const line = await dial(t, port, sent);
+  line.socket.end();
+  line.socket.on("data", () => {
+    // The last answer. The server would linger, for a client that is still sending.
+    if (/^Connection: close\r$[^]*}\n$/mi.test(line.text)) line.socket.destroy();
+  });
+  // Deno does not tell the server that a client ended within its content: 408 after 30 s.
+  if (!ON_NODE) AbortSignal.timeout(1000).onabort = () => line.socket.destroy();
+  return await line.closed;
+}
+
+/** Looks that these are answers of a server that is well, and returns how many. */
+function assertAnswers(text: string): number {
+  let count = 0;
+  for (let rest = text; rest !== ""; count++) {
+    const form = /^HTTP\/1\.1 (\d{3}) [ -~]*\r\n(?:[\w-]+: [\t -~]*\r\n)*\r\n/;
+    const [head = "", status = ""] = form.exec(rest) ?? [];
+    assert.match(status, /^([1-4]..|501|505)$/, JSON.stringify(rest));
+    const [, length = "0"] = /^Content-Length: (\d+)\r$/mi.exec(head) ?? [];
+    rest = rest.slice(head.length);
+    if (rest === "" || rest.startsWith("HTTP/1.1 ")) continue; // no content, as after HEAD
+    const content = rest.slice(0, Number(length));
+    rest = rest.slice(content.length);
+    const json: unknown = JSON.parse(content);
+    assert.ok(typeof json === "object" && json !== null);
+    assert.equal("error" in json, Number(status) >= 400, content);
+  }
+  return count;
+}
+
+/** How many files and sockets the server has open (on Linux; elsewhere 0), once `enough` are. */
+async function descriptors(t: TestContext, server: Server, enough = Infinity): Promise<number> {
+  const line = await dial(t, server.port);
+  for (let polls = 1;; polls++) {
+    line.text = "";
+    line.socket.write(bytes("OPTIONS *"));
+    await line.receives(/\r\n\r\n/);
+    const seen = process.platform === "linux" && ON_NODE
+      ? (await readdir(`/proc/${server.child.pid}/fd`)).length
+      : 0;
+    if (seen > enough && polls < 10_000) continue;
+    line.socket.destroy();
+    return seen;
   }
 }
 
-test("a thousand hostile requests leave the server as it was", async (t) => {
-  const seed = Number(process.env["SEED"] ?? Date.now() % 1_000_000);
+test("a thousand hostile requests get answers in JSON, and leave nothing behind", async (t) => {
+  const seed = Number(process.env["SEED"] || Date.now() % 2 ** 31);
   t.diagnostic(`SEED=${seed}`);
-  const random = chance(seed);
+  const random = randomNumbers(seed);
+  const next = hostility(random);
   const server = await start(t, ["--quiet"]);
-  assert.equal((await ask(server, "GET /tasks")).status, 200);
-  const before = await descriptors(server);
-  const requests = Array.from({ length: REQUESTS }, () => hostile(random));
-  const queue = requests.entries();
-  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
-    for (const [number, request] of queue) {
-      const answer = await answerTo(t, server, request);
+  const before = await descriptors(t, server);
+
+  const attacks = Array.from({ length: ATTACKS }, () => ({ sent: next(), cut: random(20) === 0 }));
+  const waiting = attacks.values();
+  const attacker = async () => {
+    for (const { sent, cut } of waiting) {
+      if (cut) {
+        (await dial(t, server.port, sent)).socket.resetAndDestroy();
+        continue;
+      }
+      const text = await attack(t, server.port, sent);
       try {
-        if (ON_NODE) check(answer); // elsewhere their own parser answers some of them in its own way
-      } catch (error) {
-        assert.fail(`SEED=${seed}, ${number}: ${JSON.stringify(request.slice(0, 2000))}\n${error}`);
+        const count = assertAnswers(text);
+        assert.ok(count > 0 || !ON_NODE || sent.trim() === "", "not answered");
+      } catch (cause) {
+        throw new Error(`SEED=${seed}, sent ${JSON.stringify(sent.slice(0, 2000))}`, { cause });
       }
     }
-  }));
-  assert.equal(server.child.exitCode, null, server.err);
-  assert.equal(server.err, "");
-  const { status } = await ask(server, "GET /nowhere");
-  assert.equal(status, 404);
-  for (let i = 0; i < 5000 && await descriptors(server) > before; i++) {
-    await ask(server, "GET /nowhere");
-  }
-  assert.ok(await descriptors(server) <= before, "connections are left behind");
-});
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, attacker));
 
-/** How many files and connections the server holds; 0 where the system does not tell. */
-async function descriptors({ child }: Server): Promise<number> {
-  if (child.pid === undefined || process.platform !== "linux") return 0;
-  return (await readdir(`/proc/${child.pid}/fd`)).length;
-}
+  assert.equal(server.child.exitCode, null);
+  assert.equal(server.err, "");
+  const { status, text } = await ask(server, "GET /tasks", { headers: { Connection: "close" } });
+  assert.equal(status, 200);
+  const task = String.raw`\{
+      "title": "[^\n]*",
+      "done": (?:true|false),
+      "description": "[^\n]*",
+      "uri": "http://127.0.0.1:${server.port}${BASE}/tasks/\d+"
+    \}`;
+  assert.match(text, new RegExp(String.raw`^\{\n  "tasks": \[\n    ${task}(,\n    ${task})*\n`));
+  assert.equal(await descriptors(t, server, before), before);
+});

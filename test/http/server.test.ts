@@ -48,14 +48,17 @@ const sends = (line: string, content: string, ...fields: string[]) =>
 
 /** The path of a task that no other check touches. */
 async function newTask(server: Server, title = "mine"): Promise<string> {
-  const { status, headers } = await ask(server, "POST /tasks", { content: { title } });
+  const { status, headers } = await ask(server, "POST /tasks", {
+    headers: { Connection: "close" },
+    content: { title },
+  });
   assert.equal(status, 201);
   return new URL(headers.location ?? "").pathname;
 }
 
 /** The title of a task, asked for on another connection. */
-const titleOf = async (server: Server, task: string) =>
-  titles((await ask(server, `GET ${task.slice(BASE.length)}`)).text)[0];
+const titleOf = async (t: TestContext, server: Server, task: string) =>
+  titles(await (await dial(t, server.port, bytes(`GET ${task}`, [CLOSE]))).closed)[0];
 
 /** The titles in what a connection received. */
 const titles = (text: string) =>
@@ -296,7 +299,7 @@ holds("a chunk that turns out to be none is refused once", async (t, server) => 
   await line.receives(/400 Bad Request[^]*}/);
   line.socket.write("zz\r\n");
   assertRefused(await line.closed, 100, 400);
-  assert.equal(await titleOf(server, task), "whole");
+  assert.equal(await titleOf(t, server, task), "whole");
 });
 
 // Clients that go away
@@ -391,7 +394,8 @@ async function descriptors(t: TestContext, server: Server, enough = Infinity): P
   }
 }
 
-test("a careful server", { concurrency: CHECKS.length }, async (t) => {
+// One by one on Deno: there, malformed bytes on one connection now and then fail another one.
+test("a careful server", { concurrency: ON_DENO ? 1 : CHECKS.length }, async (t) => {
   const server = await start(t);
   const before = await descriptors(t, server);
   await Promise.all(
