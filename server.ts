@@ -8,7 +8,7 @@ import { boundTo } from "./lib/http/target.ts";
 import { HELP, type Options, readOptions, UsageError } from "./lib/options.ts";
 import { routes } from "./lib/routes.ts";
 import { MemoryStore } from "./lib/store/memory.ts";
-import { Users } from "./lib/todo/users.ts";
+import { Accounts } from "./lib/todo/accounts.ts";
 
 const TASKS = [
   ["Buy groceries", "Milk, Cheese, Pizza, Fruit, Tylenol"],
@@ -35,13 +35,20 @@ try {
   fail(2, error.message);
 }
 
-async function start({ host, port, user, password, publicUrl, quiet }: Options): Promise<void> {
+async function start(
+  { host, port, user, password, publicUrl, registration, quiet }: Options,
+): Promise<void> {
   const store = new MemoryStore();
+  const accounts = new Accounts(store, registration);
+  await accounts.addFirst(user, password);
   for (const [title, description] of TASKS) {
     await store.add(user, { title, description, done: false });
   }
-  const users = new Users({ username: user, password });
-  const app = createApp(routes(store), (field) => users.authenticate(field), publicUrl);
+  const app = createApp(
+    routes(store, accounts),
+    (field) => accounts.authenticate(field),
+    publicUrl,
+  );
   const log = quiet ? () => {} : createLog((lines) => process.stdout.write(lines));
   const { server, stop } = serve(app, log);
 

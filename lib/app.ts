@@ -2,6 +2,7 @@
 // answer in http/reply.ts.
 
 import { readJson } from "./http/body.ts";
+import { unchanged } from "./http/conditional.ts";
 import { unauthorized } from "./http/credentials.ts";
 import { type Route, router } from "./http/router.ts";
 import type { Answer } from "./http/server.ts";
@@ -25,6 +26,7 @@ export function createApp(
     if (user === undefined) throw unauthorized(headers); // 401, 403
     const origin = publicUrl ?? target.origin;
     const json = readJson.bind(undefined, request, response); // 400, 413, 415: if it is asked for
-    return await handle({ params, user, origin, json });
+    const conditions = unchanged.bind(undefined, request); // 412, 400
+    return await handle({ params, query: target.query, user, origin, json, unchanged: conditions });
   };
 }

@@ -7,11 +7,12 @@ export class UsageError extends Error {}
 
 export const HELP = `Usage: npx -y tsx server.ts [options]
 
-  --port N          port to listen on, 0 for any free one (PORT; 5000)
-  --host NAME       address to listen on (HOST; 127.0.0.1)
-  --public-url URL  what clients see, behind a proxy (TODO_PUBLIC_URL; from each request)
-  --quiet           no line for each request
-  --help            this text
+  --port N           port to listen on, 0 for any free one (PORT; 5000)
+  --host NAME        address to listen on (HOST; 127.0.0.1)
+  --public-url URL   what clients see, behind a proxy (TODO_PUBLIC_URL; from each request)
+  --no-registration  POST /users answers 403
+  --quiet            no line for each request
+  --help             this text
 
 TODO_USER and TODO_PASSWORD name the first user (miguel, python).
 `;
@@ -20,6 +21,7 @@ const FLAGS = {
   port: { type: "string" },
   host: { type: "string" },
   "public-url": { type: "string" },
+  "no-registration": { type: "boolean", default: false },
   quiet: { type: "boolean", default: false },
   help: { type: "boolean", default: false },
 } as const;
@@ -54,6 +56,7 @@ export function readOptions(args: string[], env: Readonly<Record<string, string 
     user,
     password,
     publicUrl: publicUrl ? readPublicUrl(publicUrl) : undefined,
+    registration: !flags["no-registration"],
     quiet: flags.quiet,
   };
 }

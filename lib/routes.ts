@@ -2,22 +2,20 @@
 
 import { type Route, route } from "./http/router.ts";
 import type { Store } from "./store/store.ts";
-import {
-  createTask,
-  deleteTask,
-  getTask,
-  getTasks,
-  TASK,
-  TASKS,
-  updateTask,
-} from "./todo/tasks.ts";
+import type { Accounts } from "./todo/accounts.ts";
+import * as tasks from "./todo/tasks.ts";
+import * as users from "./todo/users.ts";
 
 /** Method, path, who may call, handler: a row each, in the order of the tutorial's table. */
-export const routes = (store: Store): Route[] => [
-  route("GET", TASKS, "user", (call) => getTasks(store, call)),
-  route("GET", TASK, "user", (call) => getTask(store, call)),
-  route("POST", TASKS, "user", (call) => createTask(store, call)),
-  route("PUT", TASK, "user", (call) => updateTask(store, call)),
-  route("PATCH", TASK, "user", (call) => updateTask(store, call)),
-  route("DELETE", TASK, "user", (call) => deleteTask(store, call)),
+export const routes = (store: Store, accounts: Accounts): Route[] => [
+  route("GET", tasks.TASKS, "user", (call) => tasks.getTasks(store, call)),
+  route("GET", tasks.TASK, "user", (call) => tasks.getTask(store, call)),
+  route("POST", tasks.TASKS, "user", (call) => tasks.createTask(store, call)),
+  route("PUT", tasks.TASK, "user", (call) => tasks.updateTask(store, call)),
+  route("PATCH", tasks.TASK, "user", (call) => tasks.updateTask(store, call)),
+  route("DELETE", tasks.TASK, "user", (call) => tasks.deleteTask(store, call)),
+  route("POST", users.USERS, "anyone", (call) => users.createUser(accounts, call)),
+  route("GET", users.USER, "user", (call) => users.getUser(accounts, call)),
+  route("PUT", users.USER, "user", (call) => users.updateUser(accounts, call)),
+  route("DELETE", users.USER, "user", (call) => users.deleteUser(accounts, call)),
 ];

@@ -146,7 +146,7 @@ test("content: every rule of POST and PUT, all wrong members named at once", asy
     [
       {},
       bad("title is missing"),
-      bad("send title, description or done: there is nothing to change"),
+      bad("send one of title, description, done"),
     ],
     [{ title: 1 }, bad(title), bad(title)],
     [{ title: null }, bad(title), bad(title)],

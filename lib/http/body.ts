@@ -66,6 +66,9 @@ export function readMembers<T extends object, Required extends keyof T & string 
   if (typeof content !== "object" || content === null || Array.isArray(content)) {
     throw new HttpError(400, "the content must be a JSON object");
   }
+  if (required.length === 0 && Object.keys(content).length === 0) {
+    throw new HttpError(400, `send one of ${Object.keys(rules).join(", ")}`);
+  }
   const sent: Readonly<Record<string, unknown>> = { ...content };
   const members: Partial<T> = {};
   const wrong = required.filter((name) => sent[name] === undefined).map((name) =>

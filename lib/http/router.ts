@@ -5,6 +5,7 @@ import { HttpError, type Reply } from "./reply.ts";
 /** What may stand in a pattern as `<converter:name>`: its form, and the value that it gives. */
 const CONVERTERS = {
   int: { form: "0*[0-9]{1,15}", parse: Number }, // more is beyond what a number holds exactly
+  string: { form: "[^/]+", parse: decodeURIComponent },
 };
 type Converters = typeof CONVERTERS;
 
@@ -59,8 +60,12 @@ export interface Call<P = unknown> {
   readonly params: P;
   /** Who is asking; "" on a route that is open to anyone. */
   readonly user: string;
+  /** What follows the `?` of the target, still encoded. */
+  readonly query: string;
   /** Scheme and authority for absolute URIs: `http://127.0.0.1:5000`. */
   readonly origin: string;
+  /** Judges If-Match and If-None-Match by the current entity tag. True: answer 304. Throws 412. */
+  unchanged(tag: string): boolean;
   /** Reads the content as JSON. Nothing has read it yet, so a handler refuses first what it can. */
   json(): Promise<unknown>;
 }

@@ -50,8 +50,9 @@ export function serve(answer: Answer, log: Log): { server: Server; stop(): Promi
       }
       const keep = server.listening && headers.upgrade === undefined && isFramed(request) &&
         (request.complete || (isSmall(request) && connection.failure === undefined));
-      log(request, reply.status, send(response, reply, !keep));
-      if (socket.writableLength > 0) socket.setTimeout(UNREAD_MS);
+      const sent = send(response, reply, !keep);
+      if (typeof sent !== "number" || socket.writableLength > 0) socket.setTimeout(UNREAD_MS);
+      log(request, reply.status, typeof sent === "number" ? sent : await sent);
     };
 
   /** Answers what did not become a request, after everything before it, and ends the connection. */
@@ -74,7 +75,7 @@ export function serve(answer: Answer, log: Log): { server: Server; stop(): Promi
     const response = new ServerResponse(request);
     response.assignSocket(socket as Socket);
     response.once("finish", () => socket.end());
-    log(request, error.status, send(response, error, true));
+    log(request, error.status, await send(response, error, true));
     socket.resume(); // a reset would take the answer away from a client that is still sending
     setTimeout(() => socket.destroy(), LINGER_MS).unref();
   }

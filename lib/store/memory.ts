@@ -1,58 +1,113 @@
 // The in-memory array: the default store, and the reference for any other. Ends with the process.
 
-import type { Store, Task, TaskFields } from "./store.ts";
+import { setImmediate } from "node:timers/promises";
+import { Blocks } from "./blocks.ts";
+import type { Filter, Part, Store, Task, TaskFields, User, UserFields } from "./store.ts";
+
+/** A user, their tasks, and the revision of the last change to these. */
+interface Account {
+  user: User;
+  readonly tasks: Blocks;
+  revision: number;
+}
+
+const NOBODY = { tasks: new Blocks(), revision: 0 }; // of whom nothing is ever kept
 
 /** A store that starts empty. */
 export class MemoryStore implements Store {
-  readonly #lists = new Map<string, Task[]>();
+  readonly epoch = crypto.randomUUID().slice(0, 8);
+  readonly #accounts = new Map<string, Account>();
   #lastId = 0; // only rises, so that no id ever names a second task
+  #revision = 0;
 
-  list(owner: string): Promise<readonly Task[]> {
-    return Promise.resolve([...this.#tasks(owner)]);
+  async list(owner: string, filter: Filter, offset: number, limit: number): Promise<Part> {
+    const { tasks, revision } = this.#accounts.get(owner) ?? NOBODY;
+    if (filter.done === undefined && filter.titlePrefix === undefined) {
+      return { tasks: tasks.slice(offset, limit), total: tasks.length, revision };
+    }
+    const part: Task[] = [];
+    let total = 0;
+    for (const block of tasks.snapshot()) {
+      for (const task of block.filter(passing(filter))) {
+        if (total >= offset && part.length < limit) part.push(task);
+        total++;
+      }
+      await setImmediate(); // other requests have their turn
+    }
+    return { tasks: part, total, revision };
+  }
+
+  async *walk(owner: string, filter: Filter): AsyncIterable<readonly Task[]> {
+    const after = (id: number) => this.#accounts.get(owner)?.tasks.after(id) ?? [];
+    let slice = after(0);
+    for (let last = slice.at(-1); last !== undefined; last = slice.at(-1)) {
+      yield slice.filter(passing(filter));
+      await setImmediate();
+      slice = after(last.id);
+    }
   }
 
   get(owner: string, id: number): Promise<Task | undefined> {
-    const tasks = this.#tasks(owner);
-    return Promise.resolve(tasks[indexOf(tasks, id)]);
+    return Promise.resolve(this.#accounts.get(owner)?.tasks.get(id));
   }
 
-  add(owner: string, fields: TaskFields): Promise<Task> {
-    const task = { id: ++this.#lastId, ...fields };
-    this.#tasks(owner).push(task);
+  add(owner: string, { title, description, done }: TaskFields): Promise<Task | undefined> {
+    const account = this.#accounts.get(owner);
+    if (account === undefined) return Promise.resolve(undefined);
+    const revision = account.revision = ++this.#revision;
+    const task = { id: ++this.#lastId, title, description, done, revision };
+    account.tasks.push(task);
     return Promise.resolve(task);
   }
 
-  update(owner: string, id: number, changes: Partial<TaskFields>): Promise<Task | undefined> {
-    const tasks = this.#tasks(owner);
-    const index = indexOf(tasks, id);
-    const task = tasks[index];
-    if (task === undefined) return Promise.resolve(undefined);
-    return Promise.resolve(tasks[index] = { ...task, ...changes });
+  update(owner: string, task: Task, changes: Partial<TaskFields>): Promise<Task | undefined> {
+    const account = this.#accountWith(owner, task);
+    if (account === undefined) return Promise.resolve(undefined);
+    const revision = account.revision = ++this.#revision;
+    const { title, description, done } = { ...task, ...changes };
+    const changed = { id: task.id, title, description, done, revision };
+    account.tasks.replace(changed);
+    return Promise.resolve(changed);
   }
 
-  remove(owner: string, id: number): Promise<boolean> {
-    const tasks = this.#tasks(owner);
-    const index = indexOf(tasks, id);
-    return Promise.resolve(index >= 0 && tasks.splice(index, 1).length > 0);
+  remove(owner: string, task: Task): Promise<boolean> {
+    const account = this.#accountWith(owner, task);
+    if (account === undefined) return Promise.resolve(false);
+    account.revision = ++this.#revision;
+    account.tasks.remove(task.id);
+    return Promise.resolve(true);
   }
 
-  #tasks(owner: string): Task[] {
-    const tasks = this.#lists.get(owner) ?? [];
-    this.#lists.set(owner, tasks);
-    return tasks;
+  user(username: string): Promise<User | undefined> {
+    return Promise.resolve(this.#accounts.get(username)?.user);
+  }
+
+  addUser(username: string, fields: UserFields): Promise<User | undefined> {
+    if (this.#accounts.has(username)) return Promise.resolve(undefined);
+    const revision = ++this.#revision;
+    const user = { username, ...fields, revision };
+    this.#accounts.set(username, { user, tasks: new Blocks(), revision });
+    return Promise.resolve(user);
+  }
+
+  updateUser(user: User, changes: Partial<UserFields>): Promise<User | undefined> {
+    const account = this.#accounts.get(user.username);
+    if (account?.user.revision !== user.revision) return Promise.resolve(undefined);
+    account.user = { ...user, ...changes, revision: ++this.#revision };
+    return Promise.resolve(account.user);
+  }
+
+  removeUser(user: User): Promise<boolean> {
+    const current = this.#accounts.get(user.username)?.user.revision === user.revision;
+    return Promise.resolve(current && this.#accounts.delete(user.username));
+  }
+
+  /** The owner's account, if the task is in it as it was read. */
+  #accountWith(owner: string, { id, revision }: Task): Account | undefined {
+    const account = this.#accounts.get(owner);
+    return account?.tasks.get(id)?.revision === revision ? account : undefined;
   }
 }
 
-/** Where the task with this id stands, or -1. Ids only rise, so the array is in their order. */
-function indexOf(tasks: readonly Task[], id: number): number {
-  let low = 0;
-  let high = tasks.length - 1;
-  while (low <= high) {
-    const middle = (low + high) >> 1;
-    const found = tasks[middle]?.id ?? 0;
-    if (found === id) return middle;
-    if (found < id) low = middle + 1;
-    else high = middle - 1;
-  }
-  return -1;
-}
+const passing = ({ done, titlePrefix = "" }: Filter) => (task: Task) =>
+  (done === undefined || task.done === done) && task.title.startsWith(titlePrefix);

@@ -8,19 +8,64 @@ export interface TaskFields {
   readonly done: boolean;
 }
 
+/** What every change renews: no two states that a store was ever in share a revision. */
+interface Revised {
+  readonly revision: number;
+}
+
 /** A task as a store keeps it. Its id is a positive integer, one more than the last, and unique. */
-export interface Task extends TaskFields {
+export interface Task extends TaskFields, Revised {
   readonly id: number;
 }
 
-/** Every owner's to-do list. To one owner, another's task is not there. */
+/** What may change of a user: `password` is a hash, never the password. */
+export interface UserFields {
+  readonly password: string;
+  readonly email: string;
+}
+
+/** A user, whose username owns a to-do list. */
+export interface User extends UserFields, Revised {
+  readonly username: string;
+}
+
+/** Which tasks of a list are meant: those with this `done`, those whose title begins so. */
+export interface Filter {
+  readonly done?: boolean | undefined;
+  readonly titlePrefix?: string | undefined;
+}
+
+/** A part of a list, how many tasks pass its filter in all, and the list's revision. */
+export interface Part extends Revised {
+  readonly tasks: readonly Task[];
+  readonly total: number;
+}
+
+/**
+ * Users and their to-do lists. To one owner, another's task is not there. Who changes something
+ * passes it as it was read: if it is so no longer, nothing happens, and the answer says so.
+ */
 export interface Store {
-  /** The owner's tasks in order of creation. */
-  list(owner: string): Promise<readonly Task[]>;
+  /** Tells the revisions of this store from those of any other, or of an earlier run. */
+  readonly epoch: string;
+
+  /** The owner's tasks that pass, in order of creation: `limit` of them after the first `offset`. */
+  list(owner: string, filter: Filter, offset: number, limit: number): Promise<Part>;
+  /** All that pass, in slices, at the pace of the reader: each task as it is when its slice is read. */
+  walk(owner: string, filter: Filter): AsyncIterable<readonly Task[]>;
   get(owner: string, id: number): Promise<Task | undefined>;
-  add(owner: string, fields: TaskFields): Promise<Task>;
-  /** Changes the fields given; the others stay. Undefined where there is no such task. */
-  update(owner: string, id: number, changes: Partial<TaskFields>): Promise<Task | undefined>;
-  /** Whether there was such a task. */
-  remove(owner: string, id: number): Promise<boolean>;
+  /** Undefined where there is no such owner. */
+  add(owner: string, fields: TaskFields): Promise<Task | undefined>;
+  /** Changes the fields given. Undefined where the task has changed since, or is gone. */
+  update(owner: string, task: Task, changes: Partial<TaskFields>): Promise<Task | undefined>;
+  /** False where the task has changed since, or is gone. */
+  remove(owner: string, task: Task): Promise<boolean>;
+
+  user(username: string): Promise<User | undefined>;
+  /** Undefined where the name is taken. */
+  addUser(username: string, fields: UserFields): Promise<User | undefined>;
+  /** Changes the fields given. Undefined where the user has changed since, or is gone. */
+  updateUser(user: User, changes: Partial<UserFields>): Promise<User | undefined>;
+  /** Takes the tasks along. False where the user has changed since, or is gone. */
+  removeUser(user: User): Promise<boolean>;
 }

@@ -1,9 +1,11 @@
 // A task's rules, and the tutorial's five handlers.
 
 import { readMembers, type Rules } from "../http/body.ts";
+import { entityTag } from "../http/conditional.ts";
 import { HttpError, type Reply } from "../http/reply.ts";
 import { type Call, path } from "../http/router.ts";
 import type { Store, Task, TaskFields } from "../store/store.ts";
+import { links, readListQuery } from "./list.ts";
 
 export const TASKS = path("/todo/api/v1.0/tasks");
 export const TASK = path("/todo/api/v1.0/tasks/<int:id>");
@@ -18,43 +20,60 @@ const NEW_TASK: Rules<Omit<TaskFields, "done">> = {
 };
 const CHANGES: Rules<TaskFields> = { ...NEW_TASK, done: ["true or false", isBoolean] };
 
+const SLICE = 500; // tasks that are printed in one go
+
 type OneTask = Call<{ readonly id: number }>;
 
-/** The tutorial's get_tasks: 200 with the whole list of who is asking. */
-export async function getTasks(store: Store, { user, origin }: Call): Promise<Reply> {
-  const tasks = await store.list(user);
-  return { status: 200, content: { tasks: tasks.map((task) => publicTask(task, origin)) } };
+/** The tutorial's get_tasks: 200 with the list of who is asking, filtered and in pages if asked. */
+export async function getTasks(store: Store, call: Call): Promise<Reply> {
+  const { user, origin } = call;
+  const query = readListQuery(call.query);
+  const { number: page, size: limit } = query.page ?? { number: 1, size: SLICE };
+  const part = await store.list(user, query.filter, (page - 1) * limit, limit);
+  const ETag = entityTag(store.epoch, part.revision);
+  if (call.unchanged(ETag)) return { status: 304, fields: { ETag } };
+  const pages = links(origin + TASKS.build({}), query, part.total);
+  const fields = { ETag, "X-Total-Count": `${part.total}`, ...pages };
+  if (query.page === undefined && part.total > SLICE) {
+    return { status: 200, fields, chunks: printed(store.walk(user, query.filter), origin) };
+  }
+  return {
+    status: 200,
+    fields,
+    content: { tasks: part.tasks.map((task) => publicTask(task, origin)) },
+  };
 }
 
 /** get_task: 200, or 404. */
-export async function getTask(store: Store, { user, origin, params }: OneTask): Promise<Reply> {
-  const task = found(await store.get(user, params.id));
-  return { status: 200, content: { task: publicTask(task, origin) } };
+export async function getTask(store: Store, call: OneTask): Promise<Reply> {
+  const task = await find(store, call);
+  const ETag = entityTag(store.epoch, task.revision);
+  if (call.unchanged(ETag)) return { status: 304, fields: { ETag } };
+  return { status: 200, fields: { ETag }, content: { task: publicTask(task, call.origin) } };
 }
 
 /** create_task: 201, and where the task is; 400 without a title. A new task is never done. */
 export async function createTask(store: Store, { user, origin, json }: Call): Promise<Reply> {
   const { title, description = "" } = readMembers(await json(), NEW_TASK, "title");
-  const task = publicTask(await store.add(user, { title, description, done: false }), origin);
-  return { status: 201, content: { task }, fields: { Location: task.uri } };
+  const added = await store.add(user, { title, description, done: false });
+  if (added === undefined) throw new HttpError(404); // the user is gone, and the list with them
+  const ETag = entityTag(store.epoch, added.revision);
+  const task = publicTask(added, origin);
+  return { status: 201, fields: { ETag, Location: task.uri }, content: { task } };
 }
 
-/** update_task, for PUT and PATCH: 200, what was sent is changed and the rest stays; 404, 400. */
+/** update_task, for PUT and PATCH: 200, what was sent is changed and the rest stays. */
 export async function updateTask(store: Store, call: OneTask): Promise<Reply> {
-  const { user, origin, params, json } = call;
-  found(await store.get(user, params.id)); // 404 comes before 400
-  const content = await json();
-  const changes = readMembers(content, CHANGES);
-  if (Object.keys(Object(content)).length === 0) {
-    throw new HttpError(400, "send title, description or done: there is nothing to change");
-  }
-  const task = found(await store.update(user, params.id, changes)); // it may be gone by now
-  return { status: 200, content: { task: publicTask(task, origin) } };
+  call.unchanged(entityTag(store.epoch, (await find(store, call)).revision)); // 404, 412 before 400
+  const changes = readMembers(await call.json(), CHANGES);
+  const task = await change(store, call, (task) => store.update(call.user, task, changes));
+  const ETag = entityTag(store.epoch, task.revision);
+  return { status: 200, fields: { ETag }, content: { task: publicTask(task, call.origin) } };
 }
 
 /** delete_task: 200, or 404. */
-export async function deleteTask(store: Store, { user, params }: OneTask): Promise<Reply> {
-  if (!await store.remove(user, params.id)) throw new HttpError(404);
+export async function deleteTask(store: Store, call: OneTask): Promise<Reply> {
+  await change(store, call, (task) => store.remove(call.user, task));
   return { status: 200, content: { result: true } };
 }
 
@@ -63,7 +82,35 @@ function publicTask({ id, title, done, description }: Task, origin: string) {
   return { title, done, description, uri: origin + TASK.build({ id }) };
 }
 
-function found(task: Task | undefined): Task {
+async function find(store: Store, { user, params }: OneTask): Promise<Task> {
+  const task = await store.get(user, params.id);
   if (task === undefined) throw new HttpError(404);
   return task;
+}
+
+/** Writes to the task as it is now; if it has changed in between, looks and judges again. */
+async function change<T>(
+  store: Store,
+  call: OneTask,
+  write: (task: Task) => Promise<T>,
+): Promise<NonNullable<T>> {
+  for (;;) {
+    const task = await find(store, call); // 404
+    call.unchanged(entityTag(store.epoch, task.revision)); // 412
+    const written = await write(task);
+    if (written) return written;
+  }
+}
+
+/** A long list as it would be printed in one piece, a slice at a time. */
+async function* printed(slices: AsyncIterable<readonly Task[]>, origin: string) {
+  const [start, end] = ['{\n  "tasks": [', "\n  ]\n}"];
+  let before = start;
+  for await (const slice of slices) {
+    if (slice.length === 0) continue;
+    const text = JSON.stringify({ tasks: slice.map((task) => publicTask(task, origin)) }, null, 2);
+    yield before + text.slice(start.length, -end.length);
+    before = ",";
+  }
+  yield before === start ? '{\n  "tasks": []\n}\n' : `${end}\n`;
 }

@@ -1,30 +1,92 @@
-// Accounts, and who is asking. There is one user, the tutorial's.
+// A user's rules, and the four handlers of an account.
 
-import { createHash, timingSafeEqual } from "node:crypto";
-import { type Credentials, parseCredentials } from "../http/credentials.ts";
+import { readMembers, type Rules } from "../http/body.ts";
+import { HttpError, type Reply } from "../http/reply.ts";
+import { type Call, path } from "../http/router.ts";
+import type { User, UserFields } from "../store/store.ts";
+import type { Accounts } from "./accounts.ts";
 
-/** The accounts of the service. */
-export class Users {
-  readonly #known: Credentials;
-  #remembered: string | undefined; // the last field that was right: not to be hashed again at every request
+export const USERS = path("/todo/api/v1.0/users");
+export const USER = path("/todo/api/v1.0/users/<string:username>");
 
-  constructor(known: Credentials) {
-    this.#known = known;
-  }
+const isText = (value: unknown, form: RegExp): value is string =>
+  typeof value === "string" && form.test(value);
+const CHANGES: Rules<UserFields> = {
+  password: ["a string of 8 to 1024 characters", (value) => isText(value, /^[^]{8,1024}$/u)],
+  email: ["a string", (value) => typeof value === "string"],
+};
+const NAME = /^[A-Za-z0-9._-]{1,64}$/;
+const NEW_USER: Rules<UserFields & { username: string }> = {
+  username: [
+    "1 to 64 letters, digits, dots, hyphens or underscores",
+    (value) => isText(value, NAME),
+  ],
+  ...CHANGES,
+};
 
-  /** The name of the user whose credentials an Authorization field holds, or undefined. */
-  authenticate(field: string | undefined): Promise<string | undefined> {
-    const { username } = this.#known;
-    if (field !== undefined && field === this.#remembered) return Promise.resolve(username);
-    const given = parseCredentials(field);
-    if (given === undefined || !same(given, this.#known)) return Promise.resolve(undefined);
-    this.#remembered = field;
-    return Promise.resolve(username);
-  }
+type OneUser = Call<{ readonly username: string }>;
+
+/** 201, and where the user is; 409 for a name that is taken. */
+export async function createUser(accounts: Accounts, { origin, json }: Call): Promise<Reply> {
+  if (!accounts.open) throw new HttpError(403, "this server takes no new users");
+  const user = readMembers(await json(), NEW_USER, "username", "password");
+  const added = await accounts.add(user.username, { email: "", ...user });
+  if (added === undefined) throw new HttpError(409, `there is a user ${user.username} already`);
+  const { content, fields } = reply(accounts, added, origin);
+  return { status: 201, content, fields: { ...fields, Location: uriOf(added, origin) } };
 }
 
-/** Takes the same time wherever the two differ. */
-const same = (a: Credentials, b: Credentials) => timingSafeEqual(digest(a), digest(b));
+/** 200 for oneself; 403 for any other name, there or not. */
+export async function getUser(accounts: Accounts, call: OneUser): Promise<Reply> {
+  const user = await self(accounts, call);
+  const ETag = accounts.tag(user);
+  return call.unchanged(ETag)
+    ? { status: 304, fields: { ETag } }
+    : reply(accounts, user, call.origin);
+}
 
-const digest = ({ username, password }: Credentials) =>
-  createHash("sha256").update(`${username}:${password}`).digest();
+/** 200, what was sent is changed and the rest stays; 403 and 412 before 400. */
+export async function updateUser(accounts: Accounts, call: OneUser): Promise<Reply> {
+  call.unchanged(accounts.tag(await self(accounts, call)));
+  const { password, ...rest } = readMembers(await call.json(), CHANGES);
+  const changes = password === undefined
+    ? rest
+    : { ...rest, password: await accounts.hash(password) };
+  const user = await change(accounts, call, (user) => accounts.update(user, changes));
+  return reply(accounts, user, call.origin);
+}
+
+/** 200; the tasks go too. */
+export async function deleteUser(accounts: Accounts, call: OneUser): Promise<Reply> {
+  await change(accounts, call, (user) => accounts.remove(user));
+  return { status: 200, content: { result: true } };
+}
+
+function reply(accounts: Accounts, user: User, origin: string): Reply {
+  const { username, email } = user;
+  const content = { user: { username, email, uri: uriOf(user, origin) } };
+  return { status: 200, content, fields: { ETag: accounts.tag(user) } };
+}
+
+const uriOf = ({ username }: User, origin: string) => origin + USER.build({ username });
+
+async function self(accounts: Accounts, { user: asking, params }: OneUser): Promise<User> {
+  if (asking !== params.username) throw new HttpError(403);
+  const user = await accounts.find(asking);
+  if (user === undefined) throw new HttpError(404); // gone since the credentials were checked
+  return user;
+}
+
+/** Writes to the user as it is now; if it has changed in between, looks and judges again. */
+async function change<T>(
+  accounts: Accounts,
+  call: OneUser,
+  write: (user: User) => Promise<T>,
+): Promise<NonNullable<T>> {
+  for (;;) {
+    const user = await self(accounts, call);
+    call.unchanged(accounts.tag(user)); // 412
+    const written = await write(user);
+    if (written) return written;
+  }
+}

@@ -21,8 +21,8 @@ const find = router([
 
 async function answer(method: string, path: string) {
   const { access, handle, params } = find(method, path);
-  const json = () => Promise.resolve(undefined);
-  return { access, ...await handle({ params, user: "", origin: "", json }) };
+  const [json, unchanged] = [() => Promise.resolve(undefined), () => false];
+  return { access, ...await handle({ params, user: "", query: "", origin: "", json, unchanged }) };
 }
 
 test("a pattern matches whole paths and gives their parameters", () => {
