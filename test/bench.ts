@@ -14,6 +14,7 @@ const CONNECTIONS = 32; // keep-alive, one request in flight on each
 const ROUNDS = 5;
 const SLOT_MS = 500;
 const JSON_TYPE = ["Content-Type: application/json"];
+const TODO = ["server.ts", "--quiet", "--port", "0"];
 
 /** The next request of a connection, after so many of them, the last answered with this. */
 type Next = (count: number, answer: string) => string;
@@ -109,12 +110,11 @@ function bare(): void {
 const middle = (numbers: number[]) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? NaN;
 
 async function compare(): Promise<void> {
-  const todo = ["server.ts", "--quiet", "--port", "0"];
   // Two of ours: where tasks are made, a list of two does not stay one.
   const servers = await Promise.all([
     open("test/bench.ts", "--bare"),
-    open(...todo),
-    open(...todo),
+    open(...TODO),
+    open(...TODO),
   ]);
   const [plain, small, large] = servers;
   const results = OPERATIONS.map((operation) => {
@@ -147,5 +147,40 @@ async function compare(): Promise<void> {
   }
 }
 
+/** What becomes of the same requests while one list grows. */
+async function grow(): Promise<void> {
+  const { child, port } = await open(...TODO);
+  let size = 2; // the tutorial's
+  const one = () => `${BASE}/tasks/${1 + Math.floor(Math.random() * size)}`;
+  const requests: (() => string)[] = [
+    () => bytes(`GET ${one()}`),
+    () => bytes(`PUT ${one()}`, JSON_TYPE, '{"done": true}'),
+    () => bytes(`GET ${BASE}/tasks?page=${1 + Math.floor(Math.random() * size / 30)}`),
+  ];
+  console.log("\nreq/s by tasks    GET a task       PUT   a page of 30");
+  try {
+    for (const target of [10, 1_000, 100_000]) {
+      // All in one go, each answer awaited by the server before it reads the next request.
+      const filling = connect(port, "127.0.0.1");
+      filling.write(
+        post.repeat(target - size - 1) + post.replace("Host", "Connection: close\r\nHost"),
+      );
+      for await (const _ of filling);
+      size = target;
+      const rates: string[] = [];
+      for (const request of requests) {
+        await measure(port, request, /200/, SLOT_MS);
+        rates.push((await measure(port, request, /200/, 2 * SLOT_MS)).toFixed(0).padStart(12));
+      }
+      console.log(`${String(size).padStart(14)}${rates.join("")}`);
+    }
+  } finally {
+    child.kill();
+  }
+}
+
 if (process.argv[2] === "--bare") bare();
-else await compare();
+else {
+  await compare();
+  await grow();
+}

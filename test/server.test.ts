@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { test } from "node:test";
-import { ask, BASE, bytes, dial, NODE_ONLY, ON_NODE, run, start, statuses } from "./start.ts";
+import { ask, BASE, bytes, dial, ON_BUN, run, start, statuses } from "./start.ts";
 
 const UPLOAD = '{"title":"Read a book"}';
 
@@ -73,6 +73,17 @@ test("a reader of the log that goes away does not end the server", async (t) => 
   for (let i = 0; i < 3; i++) assert.equal((await ask(server, "GET /tasks/1")).status, 200);
 });
 
+/** Whether a new connection is taken. */
+function accepts(port: number): Promise<boolean> {
+  const socket = connect(port, "127.0.0.1");
+  return new Promise((resolve) => {
+    socket.on("error", () => resolve(false)).on("connect", () => {
+      resolve(true);
+      socket.destroy();
+    });
+  });
+}
+
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   test(`${signal}: idle connections end, what is under way is answered, exit code 0`, async (t) => {
     const server = await start(t);
@@ -90,8 +101,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     await busy.receives(/100 Continue/);
     server.child.kill(signal);
     assert.deepEqual(statuses(await idle.closed), [200]);
-    const [error] = await once(connect(server.port, "127.0.0.1"), "error");
-    assert.equal(error.code, "ECONNREFUSED");
+    while (await accepts(server.port));
     busy.socket.write(UPLOAD);
     const answer = await busy.closed;
     assert.deepEqual(statuses(answer), [100, 201]);
@@ -112,19 +122,22 @@ test("while stopping, an upload that stalls is given up", async (t) => {
   assert.ok(Date.now() - before < 10_000);
 });
 
-test("a second signal ends it at once", { skip: NODE_ONLY }, async (t) => {
+test("a second signal ends it at once", async (t) => {
   const server = await start(t);
   const fields = ["Content-Type: application/json", "Content-Length: 9", "Expect: 100-continue"];
   const stalled = await dial(t, server.port, bytes(`POST ${BASE}/tasks`, fields));
   await stalled.receives(/100 Continue/);
-  const idle = await dial(t, server.port);
+  const idle = await dial(t, server.port, bytes(`GET ${BASE}/tasks/1`));
+  await idle.receives(/groceries/);
   server.child.kill("SIGTERM");
   await idle.closed;
   server.child.kill("SIGTERM");
   assert.deepEqual(await server.ended, { code: null, signal: "SIGTERM" });
 });
 
-test("while stopping, a long answer to a slow reader is not cut off", async (t) => {
+test("while stopping, a long answer to a slow reader is not cut off", {
+  skip: ON_BUN && "Bun counts an answer as sent before it is, and cuts it off",
+}, async (t) => {
   const server = await start(t, ["--quiet"]);
   const description = "x".repeat(1_000_000);
   for (let i = 0; i < 8; i++) {
@@ -142,21 +155,17 @@ test("while stopping, a long answer to a slow reader is not cut off", async (t) 
   assert.deepEqual(await server.ended, { code: 0, signal: null });
 });
 
-test(
-  "a stop under load: whatever was begun is answered whole",
-  { skip: !ON_NODE && NODE_ONLY },
-  async (t) => {
-    const server = await start(t, ["--quiet"]);
-    const lines = await Promise.all(
-      Array.from({ length: 20 }, () => dial(t, server.port, bytes(`GET ${BASE}/tasks`).repeat(50))),
-    );
-    await Promise.all(lines.map((line) => line.receives(/Learn/)));
-    server.child.kill("SIGTERM");
-    for (const line of lines) {
-      const received = await line.closed;
-      const whole = received.split(/^HTTP/m).slice(1).every((answer) => answer.endsWith("]\n}\n"));
-      assert.ok(whole, received.slice(-200));
-    }
-    assert.deepEqual(await server.ended, { code: 0, signal: null });
-  },
-);
+test("a stop under load: whatever was begun is answered whole", async (t) => {
+  const server = await start(t, ["--quiet"]);
+  const lines = await Promise.all(
+    Array.from({ length: 20 }, () => dial(t, server.port, bytes(`GET ${BASE}/tasks`).repeat(50))),
+  );
+  await Promise.all(lines.map((line) => line.receives(/Learn/)));
+  server.child.kill("SIGTERM");
+  for (const line of lines) {
+    const received = await line.closed;
+    const whole = received.split(/^HTTP/m).slice(1).every((answer) => answer.endsWith("]\n}\n"));
+    assert.ok(whole, received.slice(-200));
+  }
+  assert.deepEqual(await server.ended, { code: 0, signal: null });
+});

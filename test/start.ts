@@ -12,7 +12,9 @@ import type { TestContext } from "node:test";
 
 /** What starts the server, and whether that is Node: Deno and Bun parse HTTP in their own way. */
 export const COMMAND = process.env["TODO_SERVER"] ?? `${process.execPath} --import tsx server.ts`;
-export const ON_NODE = !/\b(deno|bun)\b/.test(COMMAND);
+export const ON_DENO = /\bdeno\b/.test(COMMAND);
+export const ON_BUN = /\bbun\b/.test(COMMAND);
+export const ON_NODE = !ON_DENO && !ON_BUN;
 /** The reason for which a test of node's own HTTP parser does not run elsewhere. */
 export const NODE_ONLY = ON_NODE
   ? false

@@ -9,9 +9,10 @@ import {
   ask,
   BASE,
   bytes,
-  COMMAND,
   dial,
   MIGUEL,
+  ON_BUN,
+  ON_DENO,
   ON_NODE,
   type Server,
   start,
@@ -25,9 +26,6 @@ const CHECKS: [name: string, skip: string | false, check: Check][] = [];
 function holds(name: string, check: Check, skip: string | false = false): void {
   CHECKS.push([name, skip, check]);
 }
-
-const ON_BUN = /\bbun\b/.test(COMMAND);
-const ON_DENO = /\bdeno\b/.test(COMMAND);
 
 const MIB = 1024 * 1024;
 const TASK_1 = `${BASE}/tasks/1`;
