@@ -1,10 +1,11 @@
 // One request's way, top to bottom: match, authenticate, handle. What is thrown on it becomes an
 // answer in http/reply.ts.
 
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { readJson } from "./http/body.ts";
 import { unchanged } from "./http/conditional.ts";
 import { unauthorized } from "./http/credentials.ts";
-import { type Route, router } from "./http/router.ts";
+import { type Call, type Route, router } from "./http/router.ts";
 import type { Answer } from "./http/server.ts";
 import { readTarget } from "./http/target.ts";
 
@@ -20,13 +21,45 @@ export function createApp(
   const find = router(table);
   return async (request, response) => {
     const { headers, method = "" } = request;
-    const target = readTarget(request); // 400, 431, 501, 505
-    const { access, handle, params } = find(method, target.path); // 404, 405
+    const { origin, path, query } = readTarget(request); // 400, 431, 501, 505
+    const { access, handle, params } = find(method, path); // 404, 405
     const user = access === "anyone" ? "" : await authenticate(headers.authorization);
     if (user === undefined) throw unauthorized(headers); // 401, 403
-    const origin = publicUrl ?? target.origin;
-    const json = readJson.bind(undefined, request, response); // 400, 413, 415: if it is asked for
-    const conditions = unchanged.bind(undefined, request); // 412, 400
-    return await handle({ params, query: target.query, user, origin, json, unchanged: conditions });
+    const call = new IncomingCall(request, response, params, user, query, publicUrl ?? origin);
+    return await handle(call);
   };
+}
+
+// A class, because two functions made for each request cost a tenth of what a GET can do.
+class IncomingCall implements Call {
+  readonly params: unknown;
+  readonly user: string;
+  readonly query: string;
+  readonly origin: string;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    params: unknown,
+    user: string,
+    query: string,
+    origin: string,
+  ) {
+    this.#request = request;
+    this.#response = response;
+    this.params = params;
+    this.user = user;
+    this.query = query;
+    this.origin = origin;
+  }
+
+  unchanged(tag: string): boolean {
+    return unchanged(this.#request, tag); // 400, 412
+  }
+
+  json(): Promise<unknown> {
+    return readJson(this.#request, this.#response); // 400, 413, 415
+  }
 }

@@ -55,7 +55,7 @@ export function path(pattern: string): Path<Record<string, unknown>> {
 
 const literal = (text: string) => text.replace(/[.*]/g, "\\$&");
 
-/** What a handler is given: the request in values. */
+/** What a handler is given: the request in values, and two questions to ask of it. */
 export interface Call<P = unknown> {
   readonly params: P;
   /** Who is asking; "" on a route that is open to anyone. */

@@ -53,12 +53,12 @@ export async function getTask(store: Store, call: OneTask): Promise<Reply> {
 }
 
 /** create_task: 201, and where the task is; 400 without a title. A new task is never done. */
-export async function createTask(store: Store, { user, origin, json }: Call): Promise<Reply> {
-  const { title, description = "" } = readMembers(await json(), NEW_TASK, "title");
-  const added = await store.add(user, { title, description, done: false });
+export async function createTask(store: Store, call: Call): Promise<Reply> {
+  const { title, description = "" } = readMembers(await call.json(), NEW_TASK, "title");
+  const added = await store.add(call.user, { title, description, done: false });
   if (added === undefined) throw new HttpError(404); // the user is gone, and the list with them
   const ETag = entityTag(store.epoch, added.revision);
-  const task = publicTask(added, origin);
+  const task = publicTask(added, call.origin);
   return { status: 201, fields: { ETag, Location: task.uri }, content: { task } };
 }
 

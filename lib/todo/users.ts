@@ -27,13 +27,13 @@ const NEW_USER: Rules<UserFields & { username: string }> = {
 type OneUser = Call<{ readonly username: string }>;
 
 /** 201, and where the user is; 409 for a name that is taken. */
-export async function createUser(accounts: Accounts, { origin, json }: Call): Promise<Reply> {
+export async function createUser(accounts: Accounts, call: Call): Promise<Reply> {
   if (!accounts.open) throw new HttpError(403, "this server takes no new users");
-  const user = readMembers(await json(), NEW_USER, "username", "password");
+  const user = readMembers(await call.json(), NEW_USER, "username", "password");
   const added = await accounts.add(user.username, { email: "", ...user });
   if (added === undefined) throw new HttpError(409, `there is a user ${user.username} already`);
-  const { content, fields } = reply(accounts, added, origin);
-  return { status: 201, content, fields: { ...fields, Location: uriOf(added, origin) } };
+  const { content, fields } = reply(accounts, added, call.origin);
+  return { status: 201, content, fields: { ...fields, Location: uriOf(added, call.origin) } };
 }
 
 /** 200 for oneself; 403 for any other name, there or not. */
