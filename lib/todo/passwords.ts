@@ -3,6 +3,7 @@
 
 import { Buffer } from "node:buffer";
 import { randomBytes, scrypt, type ScryptOptions, timingSafeEqual } from "node:crypto";
+import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import { HttpError } from "../http/reply.ts";
 
@@ -14,6 +15,7 @@ const derive: (
 ) => Promise<Buffer> = promisify(scrypt);
 const COST = { N: 2 ** 17, r: 8, p: 1, maxmem: 2 ** 28 }; // OWASP Password Storage Cheat Sheet
 const BYTES = 32;
+const REST_MS = 100; // after each, so that even on one core a flood leaves more than half to others
 const MOST = 16; // under way or waiting; more would wait longer than anybody likes to
 
 /** Makes and checks hashes, in the order in which it is asked. Throws 429 when too many wait. */
@@ -43,7 +45,9 @@ export class Passwords {
     }
     this.#waiting++;
     const derived = this.#last.then(() => derive(password, salt, BYTES, COST));
-    this.#last = derived.catch(() => {}).then(() => this.#waiting--);
+    this.#last = derived.catch(() => {})
+      .then(() => setTimeout(REST_MS, undefined, { ref: false }))
+      .then(() => this.#waiting--);
     return await derived;
   }
 }
