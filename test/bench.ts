@@ -14,7 +14,7 @@ const CONNECTIONS = 32; // keep-alive, one request in flight on each
 const ROUNDS = 5;
 const SLOT_MS = 500;
 const JSON_TYPE = ["Content-Type: application/json"];
-const TODO = ["server.ts", "--quiet", "--port", "0"];
+const OURS = ["server.ts", "--quiet", "--port", "0"];
 
 /** The next request of a connection, after so many of them, the last answered with this. */
 type Next = (count: number, answer: string) => string;
@@ -113,8 +113,8 @@ async function compare(): Promise<void> {
   // Two of ours: where tasks are made, a list of two does not stay one.
   const servers = await Promise.all([
     open("test/bench.ts", "--bare"),
-    open(...TODO),
-    open(...TODO),
+    open(...OURS),
+    open(...OURS),
   ]);
   const [plain, small, large] = servers;
   const results = OPERATIONS.map((operation) => {
@@ -149,7 +149,7 @@ async function compare(): Promise<void> {
 
 /** What becomes of the same requests while one list grows. */
 async function grow(): Promise<void> {
-  const { child, port } = await open(...TODO);
+  const { child, port } = await open(...OURS);
   let size = 2; // the tutorial's
   const one = () => `${BASE}/tasks/${1 + Math.floor(Math.random() * size)}`;
   const requests: (() => string)[] = [

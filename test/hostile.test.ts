@@ -1,10 +1,9 @@
 // A thousand malformed and hostile requests, made of good ones by chance. SEED=… repeats a run.
 
 import assert from "node:assert/strict";
-import { readdir } from "node:fs/promises";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
-import { ask, BASE, bytes, dial, MIGUEL, ON_NODE, type Server, start } from "./start.ts";
+import { ask, BASE, bytes, descriptors, dial, MIGUEL, ON_NODE, start } from "./start.ts";
 
 const ATTACKS = 1000;
 const AT_ONCE = 16;
@@ -210,22 +209,6 @@ function assertAnswers(text: string): number {
     assert.equal("error" in json, Number(status) >= 400, content);
   }
   return count;
-}
-
-/** How many files and sockets the server has open (on Linux; elsewhere 0), once `enough` are. */
-async function descriptors(t: TestContext, server: Server, enough = Infinity): Promise<number> {
-  const line = await dial(t, server.port);
-  for (let polls = 1;; polls++) {
-    line.text = "";
-    line.socket.write(bytes("OPTIONS *"));
-    await line.receives(/\r\n\r\n/);
-    const seen = process.platform === "linux" && ON_NODE
-      ? (await readdir(`/proc/${server.child.pid}/fd`)).length
-      : 0;
-    if (seen > enough && polls < 10_000) continue;
-    line.socket.destroy();
-    return seen;
-  }
 }
 
 test("a thousand hostile requests get answers in JSON, and leave nothing behind", async (t) => {

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readdir } from "node:fs/promises";
 import { type IncomingHttpHeaders, request } from "node:http";
 import { connect, type Socket } from "node:net";
 import process from "node:process";
@@ -184,4 +185,24 @@ export function bytes(line: string, fields: string[] = [], content?: string): st
 /** The statuses of the answers in what a connection received. */
 export function statuses(text: string): number[] {
   return [...text.matchAll(/HTTP\/1\.1 (\d{3}) [^\r\n]*\r\n/g)].map(([, status]) => Number(status));
+}
+
+/** How many files and sockets the server has open (on Linux; elsewhere 0), once `enough` are. */
+export async function descriptors(
+  t: TestContext,
+  server: Server,
+  enough = Infinity,
+): Promise<number> {
+  const line = await dial(t, server.port);
+  for (let polls = 1;; polls++) {
+    line.text = "";
+    line.socket.write(bytes("OPTIONS *"));
+    await line.receives(/\r\n\r\n/);
+    const seen = process.platform === "linux" && ON_NODE
+      ? (await readdir(`/proc/${server.child.pid}/fd`)).length
+      : 0;
+    if (seen > enough && polls < 10_000) continue;
+    line.socket.destroy();
+    return seen;
+  }
 }

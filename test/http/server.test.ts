@@ -2,18 +2,16 @@
 // it happens at once on one server, and at the end nothing of it is left there.
 
 import assert from "node:assert/strict";
-import { readdir } from "node:fs/promises";
-import process from "node:process";
 import { test, type TestContext } from "node:test";
 import {
   ask,
   BASE,
   bytes,
+  descriptors,
   dial,
   MIGUEL,
   ON_BUN,
   ON_DENO,
-  ON_NODE,
   type Server,
   start,
   statuses,
@@ -375,22 +373,6 @@ holds("a client that does not finish its request gets 408 in JSON", async (t, se
     assertRefused(await line.closed, 408);
   }));
 });
-
-/** How many files and sockets the server has open (on Linux; elsewhere 0), once `enough` are. */
-async function descriptors(t: TestContext, server: Server, enough = Infinity): Promise<number> {
-  const line = await dial(t, server.port);
-  for (let polls = 1;; polls++) {
-    line.text = "";
-    line.socket.write(bytes("OPTIONS *"));
-    await line.receives(/\r\n\r\n/);
-    const seen = process.platform === "linux" && ON_NODE
-      ? (await readdir(`/proc/${server.child.pid}/fd`)).length
-      : 0;
-    if (seen > enough && polls < 10_000) continue;
-    line.socket.destroy();
-    return seen;
-  }
-}
 
 // One by one on Deno: there, malformed bytes on one connection now and then fail another one.
 test("a careful server", { concurrency: ON_DENO ? 1 : CHECKS.length }, async (t) => {
