@@ -51,11 +51,19 @@ export class Blocks {
 
   /** A copy of `limit` tasks after the first `offset`. */
   slice(offset: number, limit: number): Task[] {
+    if (offset >= this.#length) return [];
+    let at = 0; // the block of the first task, looked for from the nearer end
+    let before = 0; // how many tasks are in front of it
+    if (offset < this.#length / 2) {
+      while (before + this.#size(at) <= offset) before += this.#size(at++);
+    } else {
+      at = this.#blocks.length;
+      before = this.#length;
+      while (before > offset) before -= this.#size(--at);
+    }
     const tasks: Task[] = [];
-    for (const block of this.#blocks) {
-      if (tasks.length >= limit) break;
-      if (offset < block.length) tasks.push(...block.slice(offset, offset + limit - tasks.length));
-      offset = Math.max(0, offset - block.length);
+    for (let from = offset - before; at < this.#blocks.length && tasks.length < limit; from = 0) {
+      tasks.push(...(this.#blocks[at++] ?? []).slice(from, from + limit - tasks.length));
     }
     return tasks;
   }
@@ -66,6 +74,10 @@ export class Blocks {
     const block = this.#blocks[at] ?? [];
     const rest = block.slice(last(block, (task) => task.id <= id) + 1);
     return rest.length > 0 ? rest : this.#blocks[at + 1] ?? [];
+  }
+
+  #size(at: number): number {
+    return this.#blocks[at]?.length ?? 0;
   }
 
   /** The index of the block in which this id is, if it is in any. */
