@@ -16,10 +16,6 @@ export const COMMAND = process.env["TODO_SERVER"] ?? `${process.execPath} --impo
 export const ON_DENO = /\bdeno\b/.test(COMMAND);
 export const ON_BUN = /\bbun\b/.test(COMMAND);
 export const ON_NODE = !ON_DENO && !ON_BUN;
-/** The reason for which a test of node's own HTTP parser does not run elsewhere. */
-export const NODE_ONLY = ON_NODE
-  ? false
-  : "this runtime's own HTTP parser answers, before our code";
 
 export const BASE = "/todo/api/v1.0";
 export const MIGUEL = `Basic ${btoa("miguel:python")}`;
