@@ -10,18 +10,31 @@ export type Log = (request: IncomingMessage, status: number, bytes: number) => v
 /** A log that gives its lines to `write`, many at once under load. No password is in them. */
 export function createLog(write: (lines: string) => void): Log {
   let lines = "";
+  let time = "";
+  let [field, user]: [string | undefined, string] = [undefined, "-"]; // the latest
   const flush = () => {
     write(lines);
     lines = "";
   };
   return ({ socket, method, url, httpVersion, headers }, status, bytes) => {
-    if (lines === "") setImmediate(flush);
-    const denied = status === 401 || status === 403;
-    const user = denied ? "" : parseCredentials(headers.authorization)?.username;
-    const who = quote(Buffer.from(user || "-").toString("latin1")).replaceAll(" ", "\\x20");
+    if (lines === "") {
+      setImmediate(flush);
+      time = now(); // of all lines that leave together
+    }
+    if (headers.authorization !== field) {
+      field = headers.authorization;
+      user = userId(field);
+    }
+    const who = status === 401 || status === 403 ? "-" : user;
     const what = method ? quote(`${method} ${url} HTTP/${httpVersion}`) : "-"; // none: not HTTP
-    lines += `${socket.remoteAddress ?? "-"} - ${who} [${now()}] "${what}" ${status} ${bytes}\n`;
+    lines += `${socket.remoteAddress ?? "-"} - ${who} [${time}] "${what}" ${status} ${bytes}\n`;
   };
+}
+
+/** The user-id in an Authorization field, escaped, without spaces; `-` for none. */
+function userId(field: string | undefined): string {
+  const user = parseCredentials(field)?.username || "-";
+  return quote(Buffer.from(user).toString("latin1")).replaceAll(" ", "\\x20");
 }
 
 /** Escapes as Apache does: each byte that is not printable ASCII, quotes and backslashes. */
