@@ -5,12 +5,13 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { readJson } from "./http/body.ts";
 import { unchanged } from "./http/conditional.ts";
 import { unauthorized } from "./http/credentials.ts";
+import { type Later, when } from "./http/later.ts";
 import { type Call, type Route, router } from "./http/router.ts";
 import type { Answer } from "./http/server.ts";
 import { readTarget } from "./http/target.ts";
 
 /** The name of the user whose credentials an Authorization field holds; undefined for nobody's. */
-export type Authenticate = (field: string | undefined) => Promise<string | undefined>;
+export type Authenticate = (field: string | undefined) => Later<string | undefined>;
 
 /** The service: from a request to its answer. With `publicUrl`, every `uri` begins with it. */
 export function createApp(
@@ -19,14 +20,17 @@ export function createApp(
   publicUrl?: string,
 ): Answer {
   const find = router(table);
-  return async (request, response) => {
+  return (request, response) => {
     const { headers, method = "" } = request;
     const { origin, path, query } = readTarget(request); // 400, 431, 501, 505
     const { access, handle, params } = find(method, path); // 404, 405
-    const user = access === "anyone" ? "" : await authenticate(headers.authorization);
-    if (user === undefined) throw unauthorized(headers); // 401, 403
-    const call = new IncomingCall(request, response, params, user, query, publicUrl ?? origin);
-    return await handle(call);
+    const asking = access === "anyone" ? "" : authenticate(headers.authorization);
+    return when(asking, (user) => {
+      if (user === undefined) return unauthorized(headers); // 401, 403
+      return handle(
+        new IncomingCall(request, response, params, user, query, publicUrl ?? origin),
+      );
+    });
   };
 }
 

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { type IncomingMessage, request } from "node:http";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
-import { HttpError } from "../lib/http/reply.ts";
+import { HttpError, printJson } from "../lib/http/reply.ts";
 import type { Filter } from "../lib/store/store.ts";
 import { links, readListQuery } from "../lib/todo/list.ts";
 import { type Answer, ask, BASE, bytes, dial, MIGUEL, type Server, start } from "./start.ts";
@@ -74,7 +74,7 @@ const WRONG: [query: string, message: string][] = [
 
 test("a wrong query is 400, and one message names every wrong parameter", () => {
   for (const [query, message] of WRONG) {
-    const expected = { status: 400, content: { error: "Bad request", message } };
+    const expected = { status: 400, text: printJson({ error: "Bad request", message }) };
     assert.throws(() => readListQuery(query), expected, query);
   }
   // What a terminal sends that does not encode, as node:http reads it: not a search for "Ã\x9c".

@@ -1,6 +1,6 @@
 // Basic credentials out of an Authorization field, and the answer to who has none (RFC 7617).
 
-import { Buffer } from "node:buffer";
+import { Buffer, isUtf8 } from "node:buffer";
 import type { IncomingHttpHeaders } from "node:http";
 import { HttpError } from "./reply.ts";
 
@@ -11,22 +11,19 @@ export interface Credentials {
 }
 
 const BASIC = /^Basic +([A-Za-z0-9+/]+=*)$/i;
-const UTF_8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-const CHALLENGE = {
+const CHALLENGED = new HttpError(401, "", {
   "WWW-Authenticate": 'Basic realm="Authentication Required", charset="UTF-8"',
-};
+});
+const UNCHALLENGED = new HttpError(403, "", {}, "Unauthorized access");
 
 /** Parses an Authorization field (RFC 7617 §2); undefined for all that is not of its form. */
 export function parseCredentials(field = ""): Credentials | undefined {
   const [, token = ""] = BASIC.exec(field) ?? [];
-  try {
-    const pair = UTF_8.decode(Buffer.from(token, "base64"));
-    const colon = pair.indexOf(":"); // the first: a password may hold more of them
-    if (colon < 0) return undefined;
-    return { username: pair.slice(0, colon), password: pair.slice(colon + 1) };
-  } catch {
-    return undefined; // not UTF-8
-  }
+  const bytes = Buffer.from(token, "base64");
+  const pair = isUtf8(bytes) ? bytes.toString() : "";
+  const colon = pair.indexOf(":"); // the first: a password may hold more of them
+  if (colon < 0) return undefined;
+  return { username: pair.slice(0, colon), password: pair.slice(colon + 1) };
 }
 
 /**
@@ -36,7 +33,5 @@ export function parseCredentials(field = ""): Credentials | undefined {
 export function unauthorized(headers: IncomingHttpHeaders): HttpError {
   const byScript = headers["sec-fetch-dest"] === "empty" ||
     headers["x-requested-with"] === "XMLHttpRequest";
-  return byScript
-    ? new HttpError(403, "", {}, "Unauthorized access")
-    : new HttpError(401, "", CHALLENGE);
+  return byScript ? UNCHALLENGED : CHALLENGED;
 }

@@ -8,25 +8,29 @@ import { pipeline } from "node:stream/promises";
 /** Header fields by name. A value that comes from a client must be judged before it gets here. */
 export type Fields = Readonly<Record<string, string>>;
 
-/** An answer as a value: the status, content to be printed as JSON, and fields of its own. */
+/** An answer as a value: the status, the content, and fields of its own. */
 export interface Reply {
   readonly status: number;
-  readonly content?: unknown;
-  /** Content that is printed already, too long to be held in one piece. */
+  /** JSON, unless there is a Content-Type among the fields. */
+  readonly text?: string;
+  /** Content that is too long to be held in one piece. */
   readonly chunks?: AsyncIterable<string>;
   readonly fields?: Fields;
 }
 
+/** JSON as people read it in a terminal: two spaces a level, and a newline at its end. */
+export const printJson = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
+
 /** Thrown anywhere, answered in one place. Not an Error: a stack would cost more than the answer. */
 export class HttpError implements Reply {
   readonly status: number;
-  readonly content: { readonly error: string; readonly message?: string };
+  readonly text: string;
   readonly fields: Fields;
 
   /** `message` names the mend; it is left out where there is nothing to add. */
   constructor(status: number, message = "", fields: Fields = {}, error = wording(status)) {
     this.status = status;
-    this.content = message === "" ? { error } : { error, message };
+    this.text = printJson(message === "" ? { error } : { error, message });
     this.fields = fields;
   }
 }
@@ -55,19 +59,20 @@ export function send(
   close: boolean,
 ): number | Promise<number> {
   const { method } = response.req;
+  const { status, text = "", chunks, fields: own = {} } = reply;
   const safe = method === "GET" || method === "HEAD";
-  const text = reply.content === undefined ? "" : `${JSON.stringify(reply.content, null, 2)}\n`;
   const length = Buffer.byteLength(text);
   // A flat array is what writeHead takes fastest.
   const fields: string[] = [];
-  if (text !== "" || reply.chunks !== undefined) fields.push("Content-Type", "application/json");
+  const isJson = own["Content-Type"] === undefined && (text !== "" || chunks !== undefined);
+  if (isJson) fields.push("Content-Type", "application/json");
   if (text !== "") fields.push("Content-Length", `${length}`);
-  fields.push("Cache-Control", safe && reply.status < 400 ? "private, no-cache" : "no-store");
+  fields.push("Cache-Control", safe && status < 400 ? "private, no-cache" : "no-store");
   fields.push("X-Content-Type-Options", "nosniff");
-  for (const name in reply.fields) fields.push(name, reply.fields[name] ?? "");
+  for (const name in own) fields.push(name, own[name] ?? "");
   if (close) fields.push("Connection", "close");
-  response.writeHead(reply.status, fields);
-  if (reply.chunks !== undefined && method === "GET") return sendChunks(response, reply.chunks);
+  response.writeHead(status, fields);
+  if (chunks !== undefined && method === "GET") return sendChunks(response, chunks);
   // Uncorked, one string leaves with the header section in one write, a tenth faster than two.
   if (text !== "") response.write(text);
   response.socket?.uncork();

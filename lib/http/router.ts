@@ -1,5 +1,6 @@
 // Patterns such as /tasks/<int:id>: match a path, build a path, find the route. Knows no tasks.
 
+import type { Later } from "./later.ts";
 import { HttpError, type Reply } from "./reply.ts";
 
 /** What may stand in a pattern as `<converter:name>`: its form, and the value that it gives. */
@@ -76,7 +77,7 @@ export interface Route {
   readonly path: Path;
   readonly access: "user" | "anyone";
   // A method, not a property, so that a Call<P> stands for a Call; find() keeps that promise.
-  handle(call: Call): Promise<Reply>;
+  handle(call: Call): Later<Reply>;
 }
 
 /** A row of the router table, the handler's parameters checked against the pattern's. */
@@ -84,7 +85,7 @@ export function route<P>(
   method: string,
   path: Path<P>,
   access: Route["access"],
-  handle: (call: Call<P>) => Promise<Reply>,
+  handle: (call: Call<P>) => Later<Reply>,
 ): Route {
   return { method, path, access, handle };
 }
@@ -93,7 +94,8 @@ export function route<P>(
 export type Found = Pick<Route, "access" | "handle"> & { readonly params: unknown };
 
 /**
- * Makes the function that finds the row for a method and a path; it throws 404 and 405. HEAD, OPTIONS and `Allow` fall out of the table (RFC 9110 §9.3, §10.2.1).
+ * Makes the function that finds the row for a method and a path; it throws 404 and 405. HEAD,
+ * OPTIONS and `Allow` fall out of the table (RFC 9110 §9.3, §10.2.1).
  */
 export function router(table: readonly Route[]) {
   return (method: string, path: string): Found => {
@@ -107,7 +109,7 @@ export function router(table: readonly Route[]) {
     const methods = here.flatMap(({ method }) => method === "GET" ? ["GET", "HEAD"] : [method]);
     const Allow = [...new Set(methods), "OPTIONS"].join(", ");
     if (method !== "OPTIONS") throw new HttpError(405, `send one of ${Allow}`, { Allow });
-    const handle = () => Promise.resolve({ status: 204, fields: { Allow } });
+    const handle = () => ({ status: 204, fields: { Allow } });
     return { access: "anyone", handle, params: {} };
   };
 }

@@ -4,11 +4,12 @@
 import { createServer, IncomingMessage, type Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { attempt, type Later, when } from "./later.ts";
 import type { Log } from "./log.ts";
 import { errorReply, HttpError, type Reply, send } from "./reply.ts";
 
 /** From a request to its answer. The response is there for `100 Continue` alone. */
-export type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<Reply>;
+export type Answer = (request: IncomingMessage, response: ServerResponse) => Later<Reply>;
 
 const UNREAD_MS = 60_000; // for a client to read on, or be given up
 const SMALL = 64 * 1024; // bytes of unread content that are worth reading to keep the connection
@@ -36,24 +37,24 @@ export function serve(answer: Answer, log: Log): { server: Server; stop(): Promi
     socket.on("close", () => connections.delete(socket));
   });
 
-  const handler =
-    (answer: Answer) => async (request: IncomingMessage, response: ServerResponse) => {
-      const { socket, headers } = request;
-      const connection = connections.get(socket) ?? {};
-      connection.last = response;
-      if (response.socket === null) await turn(socket, response);
-      let reply: Reply;
-      try {
-        reply = await answer(request, response);
-      } catch (error) {
-        reply = errorReply(request.complete ? error : connection.failure ?? error);
-      }
+  const handler = (answer: Answer) => (request: IncomingMessage, response: ServerResponse) => {
+    const { socket, headers } = request;
+    const connection = connections.get(socket) ?? {};
+    connection.last = response;
+    const begin = response.socket === null ? turn(socket, response) : undefined;
+    const reply = when(begin, () =>
+      attempt(
+        () => answer(request, response),
+        (error) => errorReply(request.complete ? error : connection.failure ?? error),
+      ));
+    when(reply, (reply) => {
       const keep = server.listening && headers.upgrade === undefined && isFramed(request) &&
         (request.complete || (isSmall(request) && connection.failure === undefined));
       const sent = send(response, reply, !keep);
       if (typeof sent !== "number" || socket.writableLength > 0) socket.setTimeout(UNREAD_MS);
-      log(request, reply.status, typeof sent === "number" ? sent : await sent);
-    };
+      when(sent, (bytes) => log(request, reply.status, bytes));
+    });
+  };
 
   /** Answers what did not become a request, after everything before it, and ends the connection. */
   async function refuse(socket: Duplex, error: HttpError): Promise<void> {
@@ -66,7 +67,7 @@ export function serve(answer: Answer, log: Log): { server: Server; stop(): Promi
       if (last.writableEnded) socket.destroy();
       return;
     }
-    if (last !== undefined && !last.writableFinished) {
+    if (last !== undefined && !last.destroyed) {
       await new Promise((resolve) => last.once("close", resolve));
     }
     if (!socket.writable) return;
@@ -134,9 +135,7 @@ function isSmall({ headers }: IncomingMessage): boolean {
 }
 
 const unexpected: Answer = ({ headers }) =>
-  Promise.reject(
-    new HttpError(417, `Expect: ${headers.expect} is not known here; 100-continue is`),
-  );
+  new HttpError(417, `Expect: ${headers.expect} is not known here; 100-continue is`);
 
 function parserFailure({ code, message }: NodeJS.ErrnoException): HttpError {
   switch (code) {

@@ -2,7 +2,7 @@
 
 import { setImmediate } from "node:timers/promises";
 import { Blocks } from "./blocks.ts";
-import type { Filter, Part, Store, Task, TaskFields, User, UserFields } from "./store.ts";
+import type { Filter, Later, Part, Store, Task, TaskFields, User, UserFields } from "./store.ts";
 
 /** A user, their tasks, and the revision of the last change to these. */
 interface Account {
@@ -20,21 +20,13 @@ export class MemoryStore implements Store {
   #lastId = 0; // only rises, so that no id ever names a second task
   #revision = 0;
 
-  async list(owner: string, filter: Filter, offset: number, limit: number): Promise<Part> {
-    const { tasks, revision } = this.#accounts.get(owner) ?? NOBODY;
-    if (filter.done === undefined && filter.titlePrefix === undefined) {
-      return { tasks: tasks.slice(offset, limit), total: tasks.length, revision };
+  list(owner: string, filter: Filter, offset: number, limit: number): Later<Part> {
+    const account = this.#accounts.get(owner) ?? NOBODY;
+    if (filter.done !== undefined || filter.titlePrefix !== undefined) {
+      return filtered(account, filter, offset, limit);
     }
-    const part: Task[] = [];
-    let total = 0;
-    for (const block of tasks.snapshot()) {
-      for (const task of block.filter(passing(filter))) {
-        if (total >= offset && part.length < limit) part.push(task);
-        total++;
-      }
-      await setImmediate(); // other requests have their turn
-    }
-    return { tasks: part, total, revision };
+    const { tasks, revision } = account;
+    return { tasks: tasks.slice(offset, limit), total: tasks.length, revision };
   }
 
   async *walk(owner: string, filter: Filter): AsyncIterable<readonly Task[]> {
@@ -47,59 +39,59 @@ export class MemoryStore implements Store {
     }
   }
 
-  get(owner: string, id: number): Promise<Task | undefined> {
-    return Promise.resolve(this.#accounts.get(owner)?.tasks.get(id));
+  get(owner: string, id: number): Task | undefined {
+    return this.#accounts.get(owner)?.tasks.get(id);
   }
 
-  add(owner: string, { title, description, done }: TaskFields): Promise<Task | undefined> {
+  add(owner: string, { title, description, done }: TaskFields): Task | undefined {
     const account = this.#accounts.get(owner);
-    if (account === undefined) return Promise.resolve(undefined);
+    if (account === undefined) return undefined;
     const revision = account.revision = ++this.#revision;
     const task = { id: ++this.#lastId, title, description, done, revision };
     account.tasks.push(task);
-    return Promise.resolve(task);
+    return task;
   }
 
-  update(owner: string, task: Task, changes: Partial<TaskFields>): Promise<Task | undefined> {
+  update(owner: string, task: Task, changes: Partial<TaskFields>): Task | undefined {
     const account = this.#accountWith(owner, task);
-    if (account === undefined) return Promise.resolve(undefined);
+    if (account === undefined) return undefined;
     const revision = account.revision = ++this.#revision;
     const { title, description, done } = { ...task, ...changes };
     const changed = { id: task.id, title, description, done, revision };
     account.tasks.replace(changed);
-    return Promise.resolve(changed);
+    return changed;
   }
 
-  remove(owner: string, task: Task): Promise<boolean> {
+  remove(owner: string, task: Task): boolean {
     const account = this.#accountWith(owner, task);
-    if (account === undefined) return Promise.resolve(false);
+    if (account === undefined) return false;
     account.revision = ++this.#revision;
     account.tasks.remove(task.id);
-    return Promise.resolve(true);
+    return true;
   }
 
-  user(username: string): Promise<User | undefined> {
-    return Promise.resolve(this.#accounts.get(username)?.user);
+  user(username: string): User | undefined {
+    return this.#accounts.get(username)?.user;
   }
 
-  addUser(username: string, fields: UserFields): Promise<User | undefined> {
-    if (this.#accounts.has(username)) return Promise.resolve(undefined);
+  addUser(username: string, fields: UserFields): User | undefined {
+    if (this.#accounts.has(username)) return undefined;
     const revision = ++this.#revision;
     const user = { username, ...fields, revision };
     this.#accounts.set(username, { user, tasks: new Blocks(), revision });
-    return Promise.resolve(user);
+    return user;
   }
 
-  updateUser(user: User, changes: Partial<UserFields>): Promise<User | undefined> {
+  updateUser(user: User, changes: Partial<UserFields>): User | undefined {
     const account = this.#accounts.get(user.username);
-    if (account?.user.revision !== user.revision) return Promise.resolve(undefined);
+    if (account?.user.revision !== user.revision) return undefined;
     account.user = { ...user, ...changes, revision: ++this.#revision };
-    return Promise.resolve(account.user);
+    return account.user;
   }
 
-  removeUser(user: User): Promise<boolean> {
+  removeUser(user: User): boolean {
     const current = this.#accounts.get(user.username)?.user.revision === user.revision;
-    return Promise.resolve(current && this.#accounts.delete(user.username));
+    return current && this.#accounts.delete(user.username);
   }
 
   /** The owner's account, if the task is in it as it was read. */
@@ -107,6 +99,24 @@ export class MemoryStore implements Store {
     const account = this.#accounts.get(owner);
     return account?.tasks.get(id)?.revision === revision ? account : undefined;
   }
+}
+
+async function filtered(
+  { tasks, revision }: Pick<Account, "tasks" | "revision">,
+  filter: Filter,
+  offset: number,
+  limit: number,
+): Promise<Part> {
+  const part: Task[] = [];
+  let total = 0;
+  for (const block of tasks.snapshot()) {
+    for (const task of block.filter(passing(filter))) {
+      if (total >= offset && part.length < limit) part.push(task);
+      total++;
+    }
+    await setImmediate(); // other requests have their turn
+  }
+  return { tasks: part, total, revision };
 }
 
 const passing = ({ done, titlePrefix = "" }: Filter) => (task: Task) =>

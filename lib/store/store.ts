@@ -1,5 +1,8 @@
-// What any store promises. A method is atomic: when its promise resolves it has taken effect as a
+// What any store promises. A method is atomic: when its answer is there it has taken effect as a
 // whole or not at all, and nothing else sees a half of it.
+
+/** A value, or a promise of it: a store with the data at hand lets nobody wait. */
+export type Later<T> = T | Promise<T>;
 
 /** What a client may set of a task. */
 export interface TaskFields {
@@ -50,22 +53,22 @@ export interface Store {
   readonly epoch: string;
 
   /** The owner's tasks that pass, in order of creation: `limit` of them after the first `offset`. */
-  list(owner: string, filter: Filter, offset: number, limit: number): Promise<Part>;
+  list(owner: string, filter: Filter, offset: number, limit: number): Later<Part>;
   /** All that pass, in slices, at the pace of the reader: each task as it is when its slice is read. */
   walk(owner: string, filter: Filter): AsyncIterable<readonly Task[]>;
-  get(owner: string, id: number): Promise<Task | undefined>;
+  get(owner: string, id: number): Later<Task | undefined>;
   /** Undefined where there is no such owner. */
-  add(owner: string, fields: TaskFields): Promise<Task | undefined>;
+  add(owner: string, fields: TaskFields): Later<Task | undefined>;
   /** Changes the fields given. Undefined where the task has changed since, or is gone. */
-  update(owner: string, task: Task, changes: Partial<TaskFields>): Promise<Task | undefined>;
+  update(owner: string, task: Task, changes: Partial<TaskFields>): Later<Task | undefined>;
   /** False where the task has changed since, or is gone. */
-  remove(owner: string, task: Task): Promise<boolean>;
+  remove(owner: string, task: Task): Later<boolean>;
 
-  user(username: string): Promise<User | undefined>;
+  user(username: string): Later<User | undefined>;
   /** Undefined where the name is taken. */
-  addUser(username: string, fields: UserFields): Promise<User | undefined>;
+  addUser(username: string, fields: UserFields): Later<User | undefined>;
   /** Changes the fields given. Undefined where the user has changed since, or is gone. */
-  updateUser(user: User, changes: Partial<UserFields>): Promise<User | undefined>;
+  updateUser(user: User, changes: Partial<UserFields>): Later<User | undefined>;
   /** Takes the tasks along. False where the user has changed since, or is gone. */
-  removeUser(user: User): Promise<boolean>;
+  removeUser(user: User): Later<boolean>;
 }

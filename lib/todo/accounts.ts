@@ -3,93 +3,90 @@
 import { Buffer } from "node:buffer";
 import { entityTag } from "../http/conditional.ts";
 import { parseCredentials } from "../http/credentials.ts";
+import { type Later, when } from "../http/later.ts";
 import type { Store, User, UserFields } from "../store/store.ts";
-import { Passwords } from "./passwords.ts";
+import type { Passwords } from "./passwords.ts";
 
 const REMEMBERED = 1000; // credentials that were right, the latest ones
 
 /** The accounts of a store. With `open`, anyone may register. */
 export class Accounts {
+  readonly store: Store;
   readonly open: boolean;
-  readonly #store: Store;
-  readonly #passwords = new Passwords();
-  // From an Authorization field to its user: who is signed in pays no scrypt.
-  readonly #remembered = new Map<string, string>();
+  // From an Authorization field to the user that it was right for: who is signed in pays no scrypt.
+  readonly #remembered = new Map<string, User>();
   #first: Promise<unknown> = Promise.resolve();
+  #loaded: Promise<Passwords> | undefined;
 
   constructor(store: Store, open: boolean) {
-    this.#store = store;
+    this.store = store;
     this.open = open;
   }
 
   /** Makes the first user, who can sign in at once; the hash is ready a moment later. */
   async addFirst(username: string, password: string): Promise<void> {
-    const user = await this.#store.addUser(username, { password: "", email: "" });
+    const user = await this.store.addUser(username, { password: "", email: "" });
     if (user === undefined) return; // of an earlier run
-    this.#remember(`Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`, username);
-    this.#first = this.#passwords.hash(password)
-      .then((hash) => this.#store.updateUser(user, { password: hash }));
+    const field = `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+    this.#remember(field, user);
+    this.#first = this.hash(password)
+      .then((hash) => this.store.updateUser(user, { password: hash }))
+      .then((hashed = user) => this.#remember(field, hashed));
   }
 
   /** The name of the user whose credentials a field holds; undefined for nobody's. Throws 429. */
-  async authenticate(field = ""): Promise<string | undefined> {
-    const remembered = this.#remembered.get(field);
-    if (remembered !== undefined) return remembered;
+  authenticate(field = ""): Later<string | undefined> {
+    if (field === "") return undefined;
+    const known = this.#remembered.get(field);
+    if (known === undefined) return this.#verify(field);
+    // Another password counts from now on, whichever server on this store was told of it.
+    return when(
+      this.store.user(known.username),
+      (user) => user?.password === known.password ? known.username : this.#verify(field),
+    );
+  }
+
+  async #verify(field: string): Promise<string | undefined> {
     const given = parseCredentials(field);
     if (given === undefined) return undefined;
     const user = await this.find(given.username);
     // A wrong name costs what a wrong password costs.
-    const right = await this.#passwords.verify(given.password, user?.password);
+    const right = await (await this.#passwords()).verify(given.password, user?.password);
     const now = await this.find(given.username); // it may have another password by now
-    if (!right || now?.password !== user?.password) return undefined;
-    this.#remember(field, given.username);
+    if (!right || now === undefined || now.password !== user?.password) return undefined;
+    this.#remember(field, now);
     return given.username;
   }
 
   /** The user of this name, once the first one has a hash: it changes that user's entity tag. */
   async find(username: string): Promise<User | undefined> {
     await this.#first;
-    return await this.#store.user(username);
+    return await this.store.user(username);
   }
 
   tag({ revision }: User): string {
-    return entityTag(this.#store.epoch, revision);
+    return entityTag(this.store.epoch, revision);
   }
 
   /** A new user; undefined where the name is taken. The password in clear. Throws 429. */
   async add(username: string, { password, email }: UserFields): Promise<User | undefined> {
     if (await this.find(username) !== undefined) return undefined; // and no hash for nothing
-    return await this.#store.addUser(username, { password: await this.hash(password), email });
+    return await this.store.addUser(username, { password: await this.hash(password), email });
   }
 
-  /** What to pass to `update` for a password in clear. Throws 429. */
-  hash(password: string): Promise<string> {
-    return this.#passwords.hash(password);
+  /** What a store is given to keep for a password in clear. Throws 429. */
+  async hash(password: string): Promise<string> {
+    return await (await this.#passwords()).hash(password);
   }
 
-  /** As the store's; another password counts from now on, on every connection. */
-  async update(user: User, changes: Partial<UserFields>): Promise<User | undefined> {
-    const changed = await this.#store.updateUser(user, changes);
-    if (changed !== undefined && changes.password !== undefined) this.#forget(user.username);
-    return changed;
+  /** Loads them with the first that is to be hashed: node:crypto would delay the first answer. */
+  #passwords(): Promise<Passwords> {
+    return this.#loaded ??= import("./passwords.ts").then(({ Passwords }) => new Passwords());
   }
 
-  /** As the store's: the tasks go too. */
-  async remove(user: User): Promise<boolean> {
-    const removed = await this.#store.removeUser(user);
-    if (removed) this.#forget(user.username);
-    return removed;
-  }
-
-  #remember(field: string, username: string): void {
-    this.#remembered.set(field, username);
+  #remember(field: string, user: User): void {
+    this.#remembered.set(field, user);
     const [oldest = ""] = this.#remembered.keys();
     if (this.#remembered.size > REMEMBERED) this.#remembered.delete(oldest);
-  }
-
-  #forget(username: string): void {
-    for (const [field, name] of this.#remembered) {
-      if (name === username) this.#remembered.delete(field);
-    }
   }
 }

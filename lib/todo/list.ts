@@ -18,10 +18,16 @@ const PARAMETERS = new Map<string, [form: RegExp, mustBe: string]>([
   ["per_page", [/^([1-9]\d?|100)$/, "a number from 1 to 100"]],
 ]);
 
+const EVERYTHING: ListQuery = {
+  filter: { done: undefined, titlePrefix: undefined },
+  given: new Map(),
+};
+
 const NAMES = [...PARAMETERS.keys()].join(", ");
 
 /** Reads the query of a list. Throws 400, which names every parameter that is wrong. */
 export function readListQuery(query: string): ListQuery {
+  if (query === "") return EVERYTHING;
   const given = new Map<string, string>();
   const wrong: string[] = [];
   for (const [name, value] of parse(query)) {

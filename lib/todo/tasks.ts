@@ -2,7 +2,8 @@
 
 import { readMembers, type Rules } from "../http/body.ts";
 import { entityTag } from "../http/conditional.ts";
-import { HttpError, type Reply } from "../http/reply.ts";
+import { change, type Later, when } from "../http/later.ts";
+import { HttpError, printJson, type Reply } from "../http/reply.ts";
 import { type Call, path } from "../http/router.ts";
 import type { Store, Task, TaskFields } from "../store/store.ts";
 import { links, readListQuery } from "./list.ts";
@@ -25,31 +26,30 @@ const SLICE = 500; // tasks that are printed in one go
 type OneTask = Call<{ readonly id: number }>;
 
 /** The tutorial's get_tasks: 200 with the list of who is asking, filtered and in pages if asked. */
-export async function getTasks(store: Store, call: Call): Promise<Reply> {
+export function getTasks(store: Store, call: Call): Later<Reply> {
   const { user, origin } = call;
   const query = readListQuery(call.query);
   const { number: page, size: limit } = query.page ?? { number: 1, size: SLICE };
-  const part = await store.list(user, query.filter, (page - 1) * limit, limit);
-  const ETag = entityTag(store.epoch, part.revision);
-  if (call.unchanged(ETag)) return { status: 304, fields: { ETag } };
-  const pages = links(origin + TASKS.build({}), query, part.total);
-  const fields = { ETag, "X-Total-Count": `${part.total}`, ...pages };
-  if (query.page === undefined && part.total > SLICE) {
-    return { status: 200, fields, chunks: printed(store.walk(user, query.filter), origin) };
-  }
-  return {
-    status: 200,
-    fields,
-    content: { tasks: part.tasks.map((task) => publicTask(task, origin)) },
-  };
+  return when(store.list(user, query.filter, (page - 1) * limit, limit), (part) => {
+    const ETag = entityTag(store.epoch, part.revision);
+    if (call.unchanged(ETag)) return { status: 304, fields: { ETag } };
+    const pages = links(origin + TASKS.build({}), query, part.total);
+    const fields = { ETag, "X-Total-Count": `${part.total}`, ...pages };
+    if (query.page === undefined && part.total > SLICE) {
+      return { status: 200, fields, chunks: printSlices(store.walk(user, query.filter), origin) };
+    }
+    return { status: 200, fields, text: printTasks(part.tasks, origin) };
+  });
 }
 
 /** get_task: 200, or 404. */
-export async function getTask(store: Store, call: OneTask): Promise<Reply> {
-  const task = await find(store, call);
-  const ETag = entityTag(store.epoch, task.revision);
-  if (call.unchanged(ETag)) return { status: 304, fields: { ETag } };
-  return { status: 200, fields: { ETag }, content: { task: publicTask(task, call.origin) } };
+export function getTask(store: Store, call: OneTask): Later<Reply> {
+  return when(find(store, call), (task) => {
+    const ETag = entityTag(store.epoch, task.revision);
+    return call.unchanged(ETag)
+      ? { status: 304, fields: { ETag } }
+      : reply(task, ETag, call.origin);
+  });
 }
 
 /** create_task: 201, and where the task is; 400 without a title. A new task is never done. */
@@ -58,59 +58,80 @@ export async function createTask(store: Store, call: Call): Promise<Reply> {
   const added = await store.add(call.user, { title, description, done: false });
   if (added === undefined) throw new HttpError(404); // the user is gone, and the list with them
   const ETag = entityTag(store.epoch, added.revision);
-  const task = publicTask(added, call.origin);
-  return { status: 201, fields: { ETag, Location: task.uri }, content: { task } };
+  const fields = { ETag, Location: uriOf(added, call.origin) };
+  return { ...reply(added, ETag, call.origin), status: 201, fields };
 }
 
 /** update_task, for PUT and PATCH: 200, what was sent is changed and the rest stays. */
 export async function updateTask(store: Store, call: OneTask): Promise<Reply> {
-  call.unchanged(entityTag(store.epoch, (await find(store, call)).revision)); // 404, 412 before 400
+  await judged(store, call); // 404, 412 before 400
   const changes = readMembers(await call.json(), CHANGES);
-  const task = await change(store, call, (task) => store.update(call.user, task, changes));
-  const ETag = entityTag(store.epoch, task.revision);
-  return { status: 200, fields: { ETag }, content: { task: publicTask(task, call.origin) } };
+  const task = await change(
+    () => judged(store, call),
+    (task) => store.update(call.user, task, changes),
+  );
+  return reply(task, entityTag(store.epoch, task.revision), call.origin);
 }
 
 /** delete_task: 200, or 404. */
-export async function deleteTask(store: Store, call: OneTask): Promise<Reply> {
-  await change(store, call, (task) => store.remove(call.user, task));
-  return { status: 200, content: { result: true } };
+export function deleteTask(store: Store, call: OneTask): Later<Reply> {
+  const removed = change(() => judged(store, call), (task) => store.remove(call.user, task));
+  return when(removed, (result) => ({ status: 200, text: printJson({ result }) }));
 }
 
-/** The tutorial's make_public_task: an absolute `uri` in the place of `id`. */
-function publicTask({ id, title, done, description }: Task, origin: string) {
-  return { title, done, description, uri: origin + TASK.build({ id }) };
+function reply(task: Task, ETag: string, origin: string): Reply {
+  return {
+    status: 200,
+    fields: { ETag },
+    text: `{\n  "task": ${publicTask(task, origin, "  ")}\n}\n`,
+  };
 }
 
-async function find(store: Store, { user, params }: OneTask): Promise<Task> {
-  const task = await store.get(user, params.id);
-  if (task === undefined) throw new HttpError(404);
-  return task;
+const uriOf = ({ id }: Task, origin: string) => origin + TASK.build({ id });
+
+/**
+ * The tutorial's make_public_task: an absolute `uri` in the place of `id`. As JSON.stringify would
+ * print it, written out because that takes three times as long.
+ */
+function publicTask(task: Task, origin: string, indent: string): string {
+  return `{
+${indent}  "title": ${JSON.stringify(task.title)},
+${indent}  "done": ${task.done},
+${indent}  "description": ${JSON.stringify(task.description)},
+${indent}  "uri": "${uriOf(task, origin)}"
+${indent}}`;
 }
 
-/** Writes to the task as it is now; if it has changed in between, looks and judges again. */
-async function change<T>(
-  store: Store,
-  call: OneTask,
-  write: (task: Task) => Promise<T>,
-): Promise<NonNullable<T>> {
-  for (;;) {
-    const task = await find(store, call); // 404
-    call.unchanged(entityTag(store.epoch, task.revision)); // 412
-    const written = await write(task);
-    if (written) return written;
-  }
+function find(store: Store, { user, params }: OneTask): Later<Task> {
+  return when(store.get(user, params.id), (task) => {
+    if (task === undefined) throw new HttpError(404);
+    return task;
+  });
 }
+
+/** The task, if the request's conditions hold. Throws 404, 412. */
+function judged(store: Store, call: OneTask): Later<Task> {
+  return when(find(store, call), (task) => {
+    call.unchanged(entityTag(store.epoch, task.revision));
+    return task;
+  });
+}
+
+const [START, END, EMPTY] = ['{\n  "tasks": [', "\n  ]\n}\n", '{\n  "tasks": []\n}\n'];
+
+const printItems = (tasks: readonly Task[], origin: string) =>
+  tasks.map((task) => `\n    ${publicTask(task, origin, "    ")}`).join(",");
+
+const printTasks = (tasks: readonly Task[], origin: string) =>
+  tasks.length === 0 ? EMPTY : START + printItems(tasks, origin) + END;
 
 /** A long list as it would be printed in one piece, a slice at a time. */
-async function* printed(slices: AsyncIterable<readonly Task[]>, origin: string) {
-  const [start, end] = ['{\n  "tasks": [', "\n  ]\n}"];
-  let before = start;
+async function* printSlices(slices: AsyncIterable<readonly Task[]>, origin: string) {
+  let before = START;
   for await (const slice of slices) {
     if (slice.length === 0) continue;
-    const text = JSON.stringify({ tasks: slice.map((task) => publicTask(task, origin)) }, null, 2);
-    yield before + text.slice(start.length, -end.length);
+    yield before + printItems(slice, origin);
     before = ",";
   }
-  yield before === start ? '{\n  "tasks": []\n}\n' : `${end}\n`;
+  yield before === START ? EMPTY : END;
 }

@@ -1,7 +1,8 @@
 // A user's rules, and the four handlers of an account.
 
 import { readMembers, type Rules } from "../http/body.ts";
-import { HttpError, type Reply } from "../http/reply.ts";
+import { change } from "../http/later.ts";
+import { HttpError, printJson, type Reply } from "../http/reply.ts";
 import { type Call, path } from "../http/router.ts";
 import type { User, UserFields } from "../store/store.ts";
 import type { Accounts } from "./accounts.ts";
@@ -32,8 +33,8 @@ export async function createUser(accounts: Accounts, call: Call): Promise<Reply>
   const user = readMembers(await call.json(), NEW_USER, "username", "password");
   const added = await accounts.add(user.username, { email: "", ...user });
   if (added === undefined) throw new HttpError(409, `there is a user ${user.username} already`);
-  const { content, fields } = reply(accounts, added, call.origin);
-  return { status: 201, content, fields: { ...fields, Location: uriOf(added, call.origin) } };
+  const fields = { ETag: accounts.tag(added), Location: uriOf(added, call.origin) };
+  return { ...reply(accounts, added, call.origin), status: 201, fields };
 }
 
 /** 200 for oneself; 403 for any other name, there or not. */
@@ -47,25 +48,31 @@ export async function getUser(accounts: Accounts, call: OneUser): Promise<Reply>
 
 /** 200, what was sent is changed and the rest stays; 403 and 412 before 400. */
 export async function updateUser(accounts: Accounts, call: OneUser): Promise<Reply> {
-  call.unchanged(accounts.tag(await self(accounts, call)));
+  await judged(accounts, call); // 403, 412 before 400
   const { password, ...rest } = readMembers(await call.json(), CHANGES);
   const changes = password === undefined
     ? rest
     : { ...rest, password: await accounts.hash(password) };
-  const user = await change(accounts, call, (user) => accounts.update(user, changes));
+  const user = await change(
+    () => judged(accounts, call),
+    (user) => accounts.store.updateUser(user, changes),
+  );
   return reply(accounts, user, call.origin);
 }
 
 /** 200; the tasks go too. */
 export async function deleteUser(accounts: Accounts, call: OneUser): Promise<Reply> {
-  await change(accounts, call, (user) => accounts.remove(user));
-  return { status: 200, content: { result: true } };
+  const result = await change(
+    () => judged(accounts, call),
+    (user) => accounts.store.removeUser(user),
+  );
+  return { status: 200, text: printJson({ result }) };
 }
 
 function reply(accounts: Accounts, user: User, origin: string): Reply {
   const { username, email } = user;
-  const content = { user: { username, email, uri: uriOf(user, origin) } };
-  return { status: 200, content, fields: { ETag: accounts.tag(user) } };
+  const text = printJson({ user: { username, email, uri: uriOf(user, origin) } });
+  return { status: 200, text, fields: { ETag: accounts.tag(user) } };
 }
 
 const uriOf = ({ username }: User, origin: string) => origin + USER.build({ username });
@@ -77,16 +84,9 @@ async function self(accounts: Accounts, { user: asking, params }: OneUser): Prom
   return user;
 }
 
-/** Writes to the user as it is now; if it has changed in between, looks and judges again. */
-async function change<T>(
-  accounts: Accounts,
-  call: OneUser,
-  write: (user: User) => Promise<T>,
-): Promise<NonNullable<T>> {
-  for (;;) {
-    const user = await self(accounts, call);
-    call.unchanged(accounts.tag(user)); // 412
-    const written = await write(user);
-    if (written) return written;
-  }
+/** The user who is asking, if the request's conditions hold. Throws 403, 404, 412. */
+async function judged(accounts: Accounts, call: OneUser): Promise<User> {
+  const user = await self(accounts, call);
+  call.unchanged(accounts.tag(user));
+  return user;
 }

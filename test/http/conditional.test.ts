@@ -5,7 +5,7 @@ import { IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import { test } from "node:test";
 import { entityTag, unchanged } from "../../lib/http/conditional.ts";
-import { HttpError } from "../../lib/http/reply.ts";
+import { HttpError, printJson } from "../../lib/http/reply.ts";
 import { ask, BASE, bytes, dial, type Server, start, statuses } from "../start.ts";
 
 const TAG = '"1f0c-7"';
@@ -82,7 +82,7 @@ test("a malformed field is 400, and the message names the mend", () => {
       const request = new IncomingMessage(new Socket());
       request.headers[name.toLowerCase()] = field;
       const message = `${name} must be *, or entity tags as they came, quotes included`;
-      const expected = { status: 400, content: { error: "Bad request", message } };
+      const expected = { status: 400, text: printJson({ error: "Bad request", message }) };
       assert.throws(() => unchanged(request, TAG), expected, `${name}: ${field}`);
     }
   }

@@ -64,9 +64,9 @@ test("no credentials is 401 with a challenge, and 403 without one to a browser's
     ["x-requested-with", "XMLHttpRequest", 403],
   ];
   for (const [name, value, status] of rows) {
-    const { status: got, fields, content } = unauthorized({ [name]: value });
+    const { status: got, fields, text } = unauthorized({ [name]: value });
     assert.equal(got, status, `${name}: ${value}`);
     assert.deepEqual(fields, status === 401 ? challenge : {}, `${name}: ${value}`);
-    assert.deepEqual(content, { error: "Unauthorized access" });
+    assert.deepEqual(JSON.parse(text), { error: "Unauthorized access" });
   }
 });

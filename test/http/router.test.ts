@@ -8,7 +8,7 @@ const TASKS = path("/api/v1.0/tasks");
 const TASK = path("/api/v1.0/tasks/<int:id>");
 const STEP = path("/tasks/<int:id>/steps/<int:step>.json");
 
-const said = (content: string) => Promise.resolve({ status: 200, content });
+const said = (text: string) => Promise.resolve({ status: 200, text });
 
 const find = router([
   route("GET", TASKS, "user", () => said("list")),
@@ -69,7 +69,7 @@ test("what is built from parameters matches them again", () => {
 });
 
 test("the first row of the table that fits answers, HEAD as GET", async () => {
-  const rows: [line: string, access: string, content: string][] = [
+  const rows: [line: string, access: string, text: string][] = [
     ["GET /api/v1.0/tasks", "user", "list"],
     ["HEAD /api/v1.0/tasks", "user", "list"],
     ["POST /api/v1.0/tasks", "anyone", "create"],
@@ -78,9 +78,9 @@ test("the first row of the table that fits answers, HEAD as GET", async () => {
     ["GET /api/v1.0/tasks/8", "user", "show 8"],
     ["HEAD /api/v1.0/tasks/8", "user", "show 8"],
   ];
-  for (const [line, access, content] of rows) {
+  for (const [line, access, text] of rows) {
     const [method = "", path = ""] = line.split(" ");
-    assert.deepEqual(await answer(method, path), { access, status: 200, content }, line);
+    assert.deepEqual(await answer(method, path), { access, status: 200, text }, line);
   }
 });
 

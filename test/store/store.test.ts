@@ -262,7 +262,7 @@ function suite(name: string, makeStore: (t: TestContext) => Store | Promise<Stor
 
   promises("a list is of one moment and has its revision, whatever changes", async (store) => {
     for (let i = 0; i < MANY; i++) await add(store, "a", `${i}`);
-    const changes: ((last: Task) => Promise<unknown>)[] = [
+    const changes: ((last: Task) => unknown)[] = [
       (last) => store.update("a", last, { description: "changed" }),
       (last) => store.remove("a", last),
       () => add(store, "a", "1 more"),
@@ -358,8 +358,8 @@ function suite(name: string, makeStore: (t: TestContext) => Store | Promise<Stor
   promises("the list's revision is renewed by the owner's changes alone", async (store, a, b) => {
     const task = await add(store, "a", "x");
     const other = await add(store, "b", "x");
-    const changed = () => store.get("a", task.id).then((now) => now ?? assert.fail());
-    const rows: [name: string, act: () => Promise<unknown>, renews: boolean][] = [
+    const changed = async () => await store.get("a", task.id) ?? assert.fail();
+    const rows: [name: string, act: () => unknown, renews: boolean][] = [
       ["add", () => store.add("a", fields("y")), true],
       ["update", () => store.update("a", task, { done: true }), true],
       ["stale update", () => store.update("a", task, { done: false }), false],
