@@ -9,6 +9,7 @@ import { type Later, when } from "./http/later.ts";
 import { type Call, type Route, router } from "./http/router.ts";
 import type { Answer } from "./http/server.ts";
 import { readTarget } from "./http/target.ts";
+import { DOCUMENT } from "./routes.ts";
 
 /** The name of the user whose credentials an Authorization field holds; undefined for nobody's. */
 export type Authenticate = (field: string | undefined) => Later<string | undefined>;
@@ -19,7 +20,8 @@ export function createApp(
   authenticate: Authenticate,
   publicUrl?: string,
 ): Answer {
-  const find = router(table);
+  const document = `<${publicUrl ?? ""}${DOCUMENT.build({})}>; rel="service-desc"`; // RFC 8631
+  const find = router(table, { Link: document });
   return (request, response) => {
     const { headers, method = "" } = request;
     const { origin, path, query } = readTarget(request); // 400, 431, 501, 505

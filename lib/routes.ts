@@ -1,10 +1,14 @@
 // The router table: everything the service offers, at a glance.
 
-import { type Route, route } from "./http/router.ts";
+import { file } from "./http/file.ts";
+import { path, type Route, route } from "./http/router.ts";
 import type { Store } from "./store/store.ts";
 import type { Accounts } from "./todo/accounts.ts";
 import * as tasks from "./todo/tasks.ts";
 import * as users from "./todo/users.ts";
+
+/** Where the contract for machines is: all that the table below offers, as OpenAPI. */
+export const DOCUMENT = path("/todo/api/v1.0/openapi.json");
 
 /** Method, path, who may call, handler: a row each, in the order of the tutorial's table. */
 export const routes = (store: Store, accounts: Accounts): Route[] => [
@@ -18,4 +22,5 @@ export const routes = (store: Store, accounts: Accounts): Route[] => [
   route("GET", users.USER, "user", (call) => users.getUser(accounts, call)),
   route("PUT", users.USER, "user", (call) => users.updateUser(accounts, call)),
   route("DELETE", users.USER, "user", (call) => users.deleteUser(accounts, call)),
+  route("GET", DOCUMENT, "anyone", file(new URL("openapi.json", import.meta.url))),
 ];

@@ -1,7 +1,7 @@
 // Patterns such as /tasks/<int:id>: match a path, build a path, find the route. Knows no tasks.
 
 import type { Later } from "./later.ts";
-import { HttpError, type Reply } from "./reply.ts";
+import { type Fields, HttpError, type Reply } from "./reply.ts";
 
 /** What may stand in a pattern as `<converter:name>`: its form, and the value that it gives. */
 const CONVERTERS = {
@@ -95,9 +95,10 @@ export type Found = Pick<Route, "access" | "handle"> & { readonly params: unknow
 
 /**
  * Makes the function that finds the row for a method and a path; it throws 404 and 405. HEAD,
- * OPTIONS and `Allow` fall out of the table (RFC 9110 §9.3, §10.2.1).
+ * OPTIONS and `Allow` fall out of the table (RFC 9110 §9.3, §10.2.1). `guide` has fields for who asks
+ * what there is, or has lost the way.
  */
-export function router(table: readonly Route[]) {
+export function router(table: readonly Route[], guide: Fields = {}) {
   return (method: string, path: string): Found => {
     const wanted = method === "HEAD" ? "GET" : method;
     for (const route of table) {
@@ -105,11 +106,12 @@ export function router(table: readonly Route[]) {
       if (params !== undefined) return { access: route.access, handle: route.handle, params };
     }
     const here = table.filter((row) => path === "*" || row.path.match(path) !== undefined);
-    if (here.length === 0) throw new HttpError(404);
+    if (here.length === 0) throw new HttpError(404, "", guide);
     const methods = here.flatMap(({ method }) => method === "GET" ? ["GET", "HEAD"] : [method]);
     const Allow = [...new Set(methods), "OPTIONS"].join(", ");
-    if (method !== "OPTIONS") throw new HttpError(405, `send one of ${Allow}`, { Allow });
-    const handle = () => ({ status: 204, fields: { Allow } });
+    const fields = { Allow, ...guide };
+    if (method !== "OPTIONS") throw new HttpError(405, `send one of ${Allow}`, fields);
+    const handle = () => ({ status: 204, fields });
     return { access: "anyone", handle, params: {} };
   };
 }
