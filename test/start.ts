@@ -10,6 +10,7 @@ import { type IncomingHttpHeaders, request } from "node:http";
 import { connect, type Socket } from "node:net";
 import process from "node:process";
 import type { TestContext } from "node:test";
+import { described } from "./openapi.ts";
 
 /** What starts the server, and whether that is Node: Deno and Bun parse HTTP in their own way. */
 export const COMMAND = process.env["TODO_SERVER"] ?? `${process.execPath} --import tsx server.ts`;
@@ -101,7 +102,10 @@ export interface Ask {
   readonly authorization?: string | undefined;
 }
 
-/** One request through node's client: `ask(server, "GET /tasks")`. A path beginning with `//` is whole. */
+/**
+ * One request through node's client: `ask(server, "GET /tasks")`. A path beginning with `//` is
+ * whole. Rejects where the answer is not as lib/openapi.json describes it.
+ */
 export function ask(server: Server, line: string, options: Ask = {}): Promise<Answer> {
   const [method = "", target = ""] = line.split(" ");
   const path = target.startsWith("//") || target === "*"
@@ -117,7 +121,7 @@ export function ask(server: Server, line: string, options: Ask = {}): Promise<An
     ...(body === undefined ? {} : { "Content-Length": Buffer.byteLength(body) }),
     ...options.headers,
   };
-  return new Promise((resolve, reject) => {
+  const answer = new Promise<Answer>((resolve, reject) => {
     const sent = request({ host: "127.0.0.1", port: server.port, method, path, headers }, (got) => {
       let text = "";
       got.setEncoding("utf8").on("data", (chunk: string) => text += chunk);
@@ -129,6 +133,7 @@ export function ask(server: Server, line: string, options: Ask = {}): Promise<An
     });
     sent.on("error", reject).end(body);
   });
+  return answer.then((got) => described({ method, target: path, headers, content: body }, got));
 }
 
 /** A connection of one's own, for what no client library would send. */
