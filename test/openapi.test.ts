@@ -12,6 +12,7 @@ import {
   described,
   DOCUMENT,
   faults,
+  faultsOfText,
   find,
   items,
   JSON_CONTENT,
@@ -197,6 +198,8 @@ test("the document speaks of this service", () => {
   assert.equal(find(DOCUMENT, "info", "version"), version);
   assert.match(text(find(DOCUMENT, "openapi")), /^3\.1\.\d$/);
   const tags = items(DOCUMENT, "tags").map((tag) => find(tag, "name"));
+  const summaries = OPERATIONS.map(({ item, method }) => find(item, method, "summary"));
+  assert.equal(new Set(summaries).size, summaries.length, "a summary is given twice");
   for (const { item, method, id } of OPERATIONS) {
     const [tag, ...more] = items(item, method, "tags");
     assert.ok(tags.includes(tag) && more.length === 0, id);
@@ -281,7 +284,7 @@ test("who asks what there is, or has lost the way, is told of the document; no o
   assert.equal(headers["link"], link.replace("<", "<https://todo.example/here"));
 });
 
-test("Allow names the operations of the path", async (t) => {
+test("Allow names a path's operations, and a wrong parameter's message the list's", async (t) => {
   const server = await start(t, ["--quiet"]);
   for (const path of Object.keys(members(DOCUMENT, "paths"))) {
     const line = `OPTIONS ${path.replace("{id}", "1").replace("{username}", "miguel")}`;
@@ -290,14 +293,68 @@ test("Allow names the operations of the path", async (t) => {
       .map(({ method }) => method.toUpperCase());
     assert.deepEqual(headers.allow?.split(", ").sort(), methods.sort(), line);
   }
-});
-
-test("the list's parameters are those that the server knows", async (t) => {
-  const server = await start(t, ["--quiet"]);
   const [{ item } = assert.fail()] = OPERATIONS;
   const names = parameters(item, "get", "query").map((parameter) => find(parameter, "name"));
   const { json } = await ask(server, "GET /tasks?don=true");
   assert.equal(find(json, "message"), `there is no don; there are ${names.join(", ")}`);
+});
+
+test("an answer has all members of its schema and no others, a request may have others", () => {
+  const schemas = [...objects(find(DOCUMENT, "components"))]
+    .filter(([object]) => "properties" in object);
+  assert.ok(schemas.length > 10);
+  for (const [schema, at] of schemas) {
+    const isRequest = /\/(New|\w+Changes$)/.test(at);
+    assert.equal(find(schema, "type"), "object", at);
+    assert.equal(find(schema, "additionalProperties"), isRequest ? undefined : false, at);
+    if (isRequest) continue;
+    const names = Object.keys(members(schema, "properties")).filter((name) => name !== "message");
+    assert.deepEqual(find(schema, "required"), names, at);
+  }
+});
+
+test("the server refuses what a request's schema refuses, and takes what it takes", async (t) => {
+  const server = await start(t, ["--quiet"]);
+  const task = [{}, { title: 1 }, { title: " \u00a0\ufeff" }, { title: null }, [], "text", null, 7];
+  const changes = [{ title: "t", done: 0 }, { description: null }, { done: true }, { id: 7 }];
+  const fields = [{ title: "t" }, { title: ".", description: "", done: "ignored", uri: 1 }];
+  const [shortest, longest] = ["\u{1F6D2}".repeat(8), "x".repeat(1024)];
+  const wrong = ["1234567", "\u{1F6D2}".repeat(7), `${longest}x`, 12345678];
+  const named = ["", "a b", "\u00e4", "a\n", "a".repeat(65), 1].map((username) => ({ username }));
+  const user = [...wrong.map((password) => ({ password })), { email: 1 }];
+  const rows: [id: string, line: string, contents: unknown[]][] = [
+    ["createTask", "POST /tasks", [...task, ...fields, { title: "t", description: 1 }]],
+    ["updateTask", "PUT /tasks/1", [...task, ...fields.slice(0, 1), ...changes]],
+    ["patchTask", "PATCH /tasks/1", [...task, ...changes]],
+    ["updateUser", "PUT /users/miguel", [{}, [], { email: "m" }, { username: "ignored" }, ...user]],
+    ["createUser", "POST /users", [
+      ...[...named, ...user].map((one) => ({ username: "ana", password: shortest, ...one })),
+      { username: "ana" },
+      { password: shortest },
+      { username: "a", password: shortest },
+      { username: "._-" + "Z".repeat(61), password: longest, email: "", id: 7 },
+    ]],
+  ];
+  for (const [id, line, contents] of rows) {
+    const { item, method } = OPERATIONS.find((operation) => operation.id === id) ??
+      assert.fail(id);
+    const schema = find(item, method, "requestBody", ...JSON_CONTENT, "schema");
+    for (const content of contents) {
+      const { status } = await ask(server, line, { content: JSON.stringify(content) });
+      const refused = faults(schema, content, "$").length > 0;
+      assert.equal(status === 400, refused, `${line} ${JSON.stringify(content)}: ${status}`);
+    }
+  }
+  const values = ["true", "false", "yes", "", "0", "1", "-1", "1.5", "100", "101", "9".repeat(16)];
+  const [{ item } = assert.fail()] = OPERATIONS;
+  for (const parameter of parameters(item, "get", "query")) {
+    const name = text(find(parameter, "name"));
+    for (const value of values) {
+      const { status } = await ask(server, `GET /tasks?${name}=${value}`);
+      const refused = faultsOfText(find(parameter, "schema"), value, name).length > 0;
+      assert.equal(status === 400, refused, `${name}=${value}: ${status}`);
+    }
+  }
 });
 
 const example = (id: string) => {
@@ -420,6 +477,9 @@ test("an answer that is not as the document says does not pass", () => {
       { ...fields, "x-total-count": "-1" },
     ],
     [/WWW-Authenticate: missing/, "HEAD /tasks/1", 401, undefined],
+    [/Location: missing/, "POST /tasks", 201, task, fields, signedIn, '{"title": "t"}'],
+    [/Retry-After: missing/, "GET /tasks", 429, error],
+    [/Retry-After: missing/, "POST /users", 503, error],
     [/Allow: missing.*Link: missing/s, "OPTIONS /tasks", 204, undefined],
     [/has content/, "HEAD /tasks/1", 200, task],
     [/has content/, "GET /tasks/1", 304, task],

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Call, path, route, router } from "../../lib/http/router.ts";
+import { type Call, type Found, path, route, router } from "../../lib/http/router.ts";
 
 const TASKS = path("/api/v1.0/tasks");
 const TASK = path("/api/v1.0/tasks/<int:id>");
@@ -21,8 +21,12 @@ const find = router([
 
 async function answer(method: string, path: string) {
   const { access, handle, params } = find(method, path);
+  return { access, ...await answerOf(handle, params) };
+}
+
+function answerOf(handle: Found["handle"], params: unknown = {}) {
   const [json, unchanged] = [() => Promise.resolve(undefined), () => false];
-  return { access, ...await handle({ params, user: "", query: "", origin: "", json, unchanged }) };
+  return handle({ params, user: "", query: "", origin: "", json, unchanged });
 }
 
 test("a pattern matches whole paths and gives their parameters", () => {
@@ -112,6 +116,19 @@ test("a path that no row has is 404, whatever the method", () => {
       assert.throws(() => find(method, path), { status: 404 }, `${method} ${path}`);
     }
   }
+});
+
+test("the guide is for who asks what there is, or finds no way; no row hears of it", async () => {
+  const guide = { Link: "</help>" };
+  const find = router([route("GET", TASKS, "user", () => said("list"))], guide);
+  const Allow = "GET, HEAD, OPTIONS";
+  assert.throws(() => find("GET", "/nowhere"), { status: 404, fields: guide });
+  assert.throws(() => find("PUT", "/api/v1.0/tasks"), { status: 405, fields: { Allow, ...guide } });
+  for (const path of ["/api/v1.0/tasks", "*"]) {
+    const { handle } = find("OPTIONS", path);
+    assert.deepEqual(await answerOf(handle), { status: 204, fields: { Allow, ...guide } });
+  }
+  assert.deepEqual(await answerOf(find("GET", "/api/v1.0/tasks").handle), await said("list"));
 });
 
 test("the compiler refuses parameters that a pattern does not have", () => {
