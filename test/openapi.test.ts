@@ -220,7 +220,7 @@ test("an error has the words of its status", () => {
         [status === "default" ? name : status, find(example, "value")] as const
       );
     for (const [status, example] of examples) {
-      const { error } = new HttpError(Number(status)).content;
+      const error = text(find(JSON.parse(new HttpError(Number(status)).text), "error"));
       const expected = status === "403" ? [error, "Unauthorized access"] : [error];
       assert.ok(expected.includes(text(find(example, "error"))), `${status}: ${error}`);
     }

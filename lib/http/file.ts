@@ -1,6 +1,5 @@
 // A file as an answer, with an entity tag made of what is in it.
 
-import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { Reply } from "./reply.ts";
 import type { Call } from "./router.ts";
@@ -18,6 +17,7 @@ export function file(url: URL): (call: Call) => Promise<Reply> {
 }
 
 async function read(url: URL) {
+  const { createHash } = await import("node:crypto"); // not before: it would delay the start
   const text = await readFile(url, "utf8");
   return { text, ETag: `"${createHash("sha256").update(text).digest("base64url")}"` };
 }
