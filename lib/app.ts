@@ -1,15 +1,17 @@
 // One request's way, top to bottom: match, authenticate, handle. What is thrown on it becomes an
-// answer in http/reply.ts.
+// answer in http/reply.ts; what a store throws, which knows no HTTP, does so here first.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { readJson } from "./http/body.ts";
 import { unchanged } from "./http/conditional.ts";
 import { unauthorized } from "./http/credentials.ts";
-import { type Later, when } from "./http/later.ts";
+import { attempt, type Later, when } from "./http/later.ts";
+import { HttpError } from "./http/reply.ts";
 import { type Call, type Route, router } from "./http/router.ts";
 import type { Answer } from "./http/server.ts";
 import { readTarget } from "./http/target.ts";
 import { DOCUMENT } from "./routes.ts";
+import { Unavailable } from "./store/store.ts";
 
 /** The name of the user whose credentials an Authorization field holds; undefined for nobody's. */
 export type Authenticate = (field: string | undefined) => Later<string | undefined>;
@@ -22,18 +24,26 @@ export function createApp(
 ): Answer {
   const document = `<${publicUrl ?? ""}${DOCUMENT.build({})}>; rel="service-desc"`; // RFC 8631
   const find = router(table, { Link: document });
-  return (request, response) => {
-    const { headers, method = "" } = request;
-    const { origin, path, query } = readTarget(request); // 400, 431, 501, 505
-    const { access, handle, params } = find(method, path); // 404, 405
-    const asking = access === "anyone" ? "" : authenticate(headers.authorization);
-    return when(asking, (user) => {
-      if (user === undefined) return unauthorized(headers); // 401, 403
-      return handle(
-        new IncomingCall(request, response, params, user, query, publicUrl ?? origin),
-      );
+  return (request, response) =>
+    attempt(() => {
+      const { headers, method = "" } = request;
+      const { origin, path, query } = readTarget(request); // 400, 431, 501, 505
+      const { access, handle, params } = find(method, path); // 404, 405
+      const asking = access === "anyone" ? "" : authenticate(headers.authorization);
+      return when(asking, (user) => {
+        if (user === undefined) return unauthorized(headers); // 401, 403
+        return handle(
+          new IncomingCall(request, response, params, user, query, publicUrl ?? origin),
+        );
+      });
+    }, (error) => {
+      throw error instanceof Unavailable ? unavailable(error) : error; // 503
     });
-  };
+}
+
+function unavailable({ message }: Unavailable): HttpError {
+  console.error(message); // the operator can do something about it, the client cannot
+  return new HttpError(503, "nothing was changed; try again later", { "Retry-After": "5" });
 }
 
 // A class, because two functions made for each request cost a tenth of what a GET can do.

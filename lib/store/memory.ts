@@ -2,7 +2,17 @@
 
 import { setImmediate } from "node:timers/promises";
 import { Blocks } from "./blocks.ts";
-import type { Filter, Later, Part, Store, Task, TaskFields, User, UserFields } from "./store.ts";
+import {
+  type Filter,
+  type Later,
+  type Part,
+  passes,
+  type Store,
+  type Task,
+  type TaskFields,
+  type User,
+  type UserFields,
+} from "./store.ts";
 
 /** A user, their tasks, and the revision of the last change to these. */
 interface Account {
@@ -33,7 +43,7 @@ export class MemoryStore implements Store {
     const after = (id: number) => this.#accounts.get(owner)?.tasks.after(id) ?? [];
     let slice = after(0);
     for (let last = slice.at(-1); last !== undefined; last = slice.at(-1)) {
-      yield slice.filter(passing(filter));
+      yield slice.filter((task) => passes(filter, task));
       await setImmediate();
       slice = after(last.id);
     }
@@ -94,6 +104,8 @@ export class MemoryStore implements Store {
     return current && this.#accounts.delete(user.username);
   }
 
+  close(): void {}
+
   /** The owner's account, if the task is in it as it was read. */
   #accountWith(owner: string, { id, revision }: Task): Account | undefined {
     const account = this.#accounts.get(owner);
@@ -110,7 +122,7 @@ async function filtered(
   const part: Task[] = [];
   let total = 0;
   for (const block of tasks.snapshot()) {
-    for (const task of block.filter(passing(filter))) {
+    for (const task of block.filter((task) => passes(filter, task))) {
       if (total >= offset && part.length < limit) part.push(task);
       total++;
     }
@@ -118,6 +130,3 @@ async function filtered(
   }
   return { tasks: part, total, revision };
 }
-
-const passing = ({ done, titlePrefix = "" }: Filter) => (task: Task) =>
-  (done === undefined || task.done === done) && task.title.startsWith(titlePrefix);

@@ -44,9 +44,13 @@ export interface Part extends Revised {
   readonly total: number;
 }
 
+/** Thrown where a store cannot be reached or is full: nothing was half done. Says why, and the mend. */
+export class Unavailable extends Error {}
+
 /**
  * Users and their to-do lists. To one owner, another's task is not there. Who changes something
  * passes it as it was read: if it is so no longer, nothing happens, and the answer says so.
+ * Any method may throw Unavailable.
  */
 export interface Store {
   /** Tells the revisions of this store from those of any other, or of an earlier run. */
@@ -71,4 +75,11 @@ export interface Store {
   updateUser(user: User, changes: Partial<UserFields>): Later<User | undefined>;
   /** Takes the tasks along. False where the user has changed since, or is gone. */
   removeUser(user: User): Later<boolean>;
+
+  /** Gives back what the store holds of the machine. Nothing is asked of it afterwards. */
+  close(): void;
 }
+
+/** Whether a task is meant by a filter. */
+export const passes = ({ done, titlePrefix = "" }: Filter, task: Task) =>
+  (done === undefined || task.done === done) && task.title.startsWith(titlePrefix);
