@@ -16,6 +16,10 @@ const CHALLENGED = new HttpError(401, "", {
 });
 const UNCHALLENGED = new HttpError(403, "", {}, "Unauthorized access");
 
+/** The Authorization field that bears these (RFC 7617 §2). */
+export const basic = ({ username, password }: Credentials) =>
+  `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+
 /** Parses an Authorization field (RFC 7617 §2); undefined for all that is not of its form. */
 export function parseCredentials(field = ""): Credentials | undefined {
   const [, token = ""] = BASIC.exec(field) ?? [];

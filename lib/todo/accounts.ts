@@ -1,8 +1,7 @@
 // Who is asking: the accounts in a store, their passwords, and who is signed in.
 
-import { Buffer } from "node:buffer";
 import { entityTag } from "../http/conditional.ts";
-import { parseCredentials } from "../http/credentials.ts";
+import { basic, parseCredentials } from "../http/credentials.ts";
 import { type Later, when } from "../http/later.ts";
 import type { Store, User, UserFields } from "../store/store.ts";
 import type { Passwords } from "./passwords.ts";
@@ -23,15 +22,23 @@ export class Accounts {
     this.open = open;
   }
 
-  /** Makes the first user, who can sign in at once; the hash is ready a moment later. */
-  async addFirst(username: string, password: string): Promise<void> {
-    const user = await this.store.addUser(username, { password: "", email: "" });
-    if (user === undefined) return; // of an earlier run
-    const field = `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+  /**
+   * Makes the first user, who can sign in at once; the hash is ready a moment later. False where
+   * there is such a user already: without a hash, if an earlier run ended before that moment.
+   */
+  async addFirst(username: string, password: string): Promise<boolean> {
+    const added = await this.store.addUser(username, { password: "", email: "" });
+    const user = added ?? await this.store.user(username);
+    if (user?.password !== "") return false;
+    const field = basic({ username, password });
     this.#remember(field, user);
     this.#first = this.hash(password)
-      .then((hash) => this.store.updateUser(user, { password: hash }))
-      .then((hashed = user) => this.#remember(field, hashed));
+      .then((hash) => {
+        this.#remember(field, { ...user, password: hash });
+        return this.store.updateUser(user, { password: hash });
+      })
+      .catch(() => {}); // the store fails; the next start makes up for it
+    return added !== undefined;
   }
 
   /** The name of the user whose credentials a field holds; undefined for nobody's. Throws 429. */

@@ -46,7 +46,7 @@ export class Passwords {
     this.#waiting++;
     const derived = this.#last.then(() => derive(password, salt, BYTES, COST));
     this.#last = derived.catch(() => {})
-      .then(() => setTimeout(REST_MS, undefined, { ref: false }))
+      .then(() => setTimeout(REST_MS))
       .then(() => this.#waiting--);
     return await derived;
   }
