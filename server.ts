@@ -1,13 +1,15 @@
-// The front door: options in, store filled, app listens, signals heard.
+// The front door: options in, store chosen and filled, app listens, signals heard.
 
 import process from "node:process";
 import { createApp } from "./lib/app.ts";
+import { basic } from "./lib/http/credentials.ts";
 import { createLog } from "./lib/http/log.ts";
 import { serve } from "./lib/http/server.ts";
 import { boundTo } from "./lib/http/target.ts";
-import { HELP, type Options, readOptions, UsageError } from "./lib/options.ts";
+import { HELP, type Options, PUBLISHED, readOptions, UsageError } from "./lib/options.ts";
 import { routes } from "./lib/routes.ts";
 import { MemoryStore } from "./lib/store/memory.ts";
+import { type Store, Unavailable } from "./lib/store/store.ts";
 import { Accounts } from "./lib/todo/accounts.ts";
 
 const TASKS = [
@@ -31,18 +33,28 @@ try {
   if (options === undefined) process.stdout.write(HELP);
   else await start(options);
 } catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  fail(2, error.message);
+  if (error instanceof UsageError) fail(2, error.message);
+  else if (error instanceof Unavailable) fail(1, error.message);
+  else throw error;
 }
 
 async function start(
-  { host, port, user, password, publicUrl, registration, quiet }: Options,
+  { host, port, loopback, db, user, password, publicUrl, registration, quiet }: Options,
 ): Promise<void> {
-  const store = new MemoryStore();
+  const store = await openStore(db);
   const accounts = new Accounts(store, registration);
-  await accounts.addFirst(user, password);
-  for (const [title, description] of TASKS) {
-    await store.add(user, { title, description, done: false });
+  if (await accounts.addFirst(user, password)) {
+    for (const [title, description] of TASKS) {
+      await store.add(user, { title, description, done: false });
+    }
+  }
+  // The tutorial's password may be in the database from a time when nobody else could reach it.
+  for (const username of loopback || db === undefined ? [] : [user, PUBLISHED.username]) {
+    const field = basic({ username, password: PUBLISHED.password });
+    if (await store.user(username) && await accounts.authenticate(field)) {
+      const mend = `change the password of ${username} before you listen on ${host}`;
+      throw new UsageError(`${mend}: everybody knows the tutorial's`);
+    }
   }
   const app = createApp(
     routes(store, accounts),
@@ -61,11 +73,24 @@ async function start(
   });
 
   const signals = ["SIGINT", "SIGTERM"] as const;
-  const end = () => {
+  const end = async () => {
     for (const signal of signals) process.off(signal, end); // a second one ends the process at once
-    stop();
+    await stop();
+    await store.close();
   };
   for (const signal of signals) process.on(signal, end);
+}
+
+/** The store that `--db` names. What nobody asks for is not even loaded. */
+async function openStore(db: string | undefined): Promise<Store> {
+  if (db === undefined) return new MemoryStore();
+  try {
+    const { SqliteStore } = await import("./lib/store/sqlite.ts");
+    return await SqliteStore.open(db);
+  } catch (error) {
+    if (error instanceof Unavailable || !(error instanceof Error)) throw error;
+    throw new UsageError(error.message, { cause: error });
+  }
 }
 
 function fail(code: number, message: string): void {

@@ -9,6 +9,7 @@ export const HELP = `Usage: npx -y tsx server.ts [options]
 
   --port N           port to listen on, 0 for any free one (PORT; 5000)
   --host NAME        address to listen on (HOST; 127.0.0.1)
+  --db WHERE         where tasks live: a file, for SQLite (TODO_DB; in memory)
   --public-url URL   what clients see, behind a proxy (TODO_PUBLIC_URL; from each request)
   --no-registration  POST /users answers 403
   --quiet            no line for each request
@@ -17,9 +18,13 @@ export const HELP = `Usage: npx -y tsx server.ts [options]
 TODO_USER and TODO_PASSWORD name the first user (miguel, python).
 `;
 
+/** Who the tutorial's first user is: it stands there for everybody to read. */
+export const PUBLISHED = { username: "miguel", password: "python" };
+
 const FLAGS = {
   port: { type: "string" },
   host: { type: "string" },
+  db: { type: "string" },
   "public-url": { type: "string" },
   "no-registration": { type: "boolean", default: false },
   quiet: { type: "boolean", default: false },
@@ -35,24 +40,28 @@ export function readOptions(args: string[], env: Readonly<Record<string, string 
   if (flags.help) return undefined;
   const port = flags.port ?? (env["PORT"] || "5000");
   const host = flags.host ?? (env["HOST"] || "127.0.0.1");
-  const user = env["TODO_USER"] || "miguel";
-  const password = env["TODO_PASSWORD"] || "python";
+  const db = flags.db ?? (env["TODO_DB"] || undefined);
+  const user = env["TODO_USER"] || PUBLISHED.username;
+  const password = env["TODO_PASSWORD"] || PUBLISHED.password;
   const publicUrl = flags["public-url"] ?? env["TODO_PUBLIC_URL"];
 
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65535) {
     throw new UsageError(`the port must be a number from 0 to 65535, not "${port}"`);
   }
   if (host === "") throw new UsageError("the host must be a name or an address: --host 127.0.0.1");
+  if (db === "") throw new UsageError("the database must be a file: --db tasks.sqlite");
   if (!/^[\w.-]{1,64}$/.test(user)) {
     throw new UsageError("TODO_USER must be 1 to 64 letters, digits, dots, hyphens, underscores");
   }
-  // The tutorial's password stands there for everybody to read.
-  if (password === "python" && !/^(localhost|127(\.\d+){3}|::1)$/i.test(host)) {
+  const loopback = /^(localhost|127(\.\d+){3}|::1)$/i.test(host);
+  if (password === PUBLISHED.password && !loopback) {
     throw new UsageError(`set TODO_PASSWORD to listen on ${host}: everybody knows the tutorial's`);
   }
   return {
     port: Number(port),
     host,
+    loopback,
+    db,
     user,
     password,
     publicUrl: publicUrl ? readPublicUrl(publicUrl) : undefined,

@@ -32,6 +32,8 @@ test("without flags and variables it is the tutorial's service", () => {
   const defaults = {
     port: 5000,
     host: "127.0.0.1",
+    loopback: true,
+    db: undefined,
     user: "miguel",
     password: "python",
     publicUrl: undefined,
@@ -40,6 +42,7 @@ test("without flags and variables it is the tutorial's service", () => {
   check([
     [[], {}, defaults],
     [[], { PORT: "", HOST: "", TODO_USER: "", TODO_PASSWORD: "", TODO_PUBLIC_URL: "" }, defaults],
+    [[], { TODO_DB: "" }, defaults],
   ]);
 });
 
@@ -53,6 +56,8 @@ test("a flag wins over its variable", () => {
     [["--public-url", "https://b.example"], env, { publicUrl: "https://b.example" }],
     [["--port", "1"], { PORT: "not even looked at" }, { port: 1 }],
     [["--quiet"], {}, { quiet: true }],
+    [[], { TODO_DB: "a.sqlite" }, { db: "a.sqlite" }],
+    [["--db", "b.sqlite"], { TODO_DB: "a.sqlite" }, { db: "b.sqlite" }],
     [[], { TODO_USER: "s.u_s-1", TODO_PASSWORD: "a:b c" }, { user: "s.u_s-1", password: "a:b c" }],
   ]);
 });
@@ -79,6 +84,7 @@ test("a bad flag or variable is one line that names the mend", () => {
     [["--port", ""], {}, /port.*0 to 65535.*""/],
     [[], { PORT: "http" }, /port.*0 to 65535.*"http"/],
     [["--host", ""], {}, /host.*127\.0\.0\.1/],
+    [["--db", ""], {}, /database.*--db tasks\.sqlite/],
     [[], { TODO_USER: "mig:uel" }, /TODO_USER.*letters/],
     [[], { TODO_USER: "mig uel" }, /TODO_USER.*letters/],
     [[], { TODO_USER: "m".repeat(65) }, /TODO_USER.*64/],
@@ -103,6 +109,7 @@ test("with the published password the server stays on the loopback", () => {
     }
     assert.match(refusal([], { HOST: host }), /TODO_PASSWORD/);
     assert.equal(refusal(["--host", host], PASSWORD), "", host);
+    assert.equal(readOptions(["--host", host], PASSWORD)?.loopback, false);
   }
 });
 

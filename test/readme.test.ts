@@ -137,6 +137,16 @@ test("what a tutorial's function became is in the file that is named", () => {
   }
 });
 
+test("the interface of a store is the one there is", () => {
+  const [, shown] = /^```ts\n(.*?)^```$/ms.exec(README) ?? [];
+  const [declared = ""] = /^export interface Store \{.*?^\}\n/ms.exec(read("lib/store/store.ts")) ??
+    [];
+  assert.equal(shown, declared.replaceAll(/^ *\/\*\*.*\n|^\n/gm, ""));
+  const named = ["KINDS", "openStore"].filter((name) => README.includes(`\`${name}\``));
+  assert.ok(read("test/store/store.test.ts").includes(`const ${named[0]}`));
+  assert.ok(read("server.ts").includes(`function ${named[1]}`));
+});
+
 test("every link leads to a file or a heading", () => {
   const headings = [...README.matchAll(/^## (.*)$/gm)].map(([, heading = ""]) => heading);
   const anchors = headings.map((heading) => `#${heading.toLowerCase().replaceAll(" ", "-")}`);

@@ -12,7 +12,7 @@ test("--help prints every flag and ends with 0", async (t) => {
   const help = run(t, ["--help"]);
   assert.deepEqual(await help.ended, { code: 0, signal: null });
   const flags = [...help.out.matchAll(/^ {2}(--[a-z-]+)/gm)].map(([, flag]) => flag).join(" ");
-  assert.equal(flags, "--port --host --public-url --no-registration --quiet --help");
+  assert.equal(flags, "--port --host --db --public-url --no-registration --quiet --help");
 });
 
 test("a wrong value ends with 2 and one line that names the mend", async (t) => {

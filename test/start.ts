@@ -1,5 +1,6 @@
 // Starts a real server as a user starts it, and speaks to it: through node's client, or byte by
-// byte. TODO_SERVER names another command, such as `deno run -A server.ts`.
+// byte. TODO_SERVER names another command, such as `deno run -A server.ts`; TODO_TEST_DB=sqlite gives
+// each server a database of its own.
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -11,6 +12,7 @@ import { connect, type Socket } from "node:net";
 import process from "node:process";
 import type { TestContext } from "node:test";
 import { described } from "./openapi.ts";
+import { newFile } from "./files.ts";
 
 /** What starts the server, and whether that is Node: Deno and Bun parse HTTP in their own way. */
 export const COMMAND = process.env["TODO_SERVER"] ?? `${process.execPath} --import tsx server.ts`;
@@ -81,7 +83,8 @@ export async function start(
   args: string[] = [],
   env: Record<string, string> = {},
 ): Promise<Server> {
-  const running = run(t, args, { PORT: "0", ...env });
+  const db = process.env["TODO_TEST_DB"] === "sqlite" ? { TODO_DB: await newFile(t) } : {};
+  const running = run(t, args, { PORT: "0", ...db, ...env });
   const [, origin = "", port = ""] = await running.prints(/Listening on (https?:\/\/.*:(\d+))\//);
   return Object.assign(running, { origin, port: Number(port) });
 }

@@ -1,0 +1,233 @@
+// What a SQLite file promises beyond the suite for all stores: it outlives who opened it.
+
+import assert from "node:assert/strict";
+import { chmod, stat, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import process from "node:process";
+import { test, type TestContext } from "node:test";
+import { setImmediate } from "node:timers/promises";
+import { SqliteStore } from "../../lib/store/sqlite.ts";
+import { Unavailable } from "../../lib/store/store.ts";
+import { newFile, NO_SQLITE } from "../files.ts";
+
+const HASH = { password: "a hash", email: "\ud800@\0" };
+const LONG = 25_000; // tasks, more than any list compares in one go
+
+/** A store in this file, closed after the test at the latest. */
+async function open(t: TestContext, file: string): Promise<SqliteStore> {
+  const store = await SqliteStore.open(file);
+  t.after(async () => {
+    try {
+      await store.close();
+    } catch { /* the test has closed it */ }
+  });
+  return store;
+}
+
+/** The file as SQLite sees it, past the store. */
+async function look(t: TestContext, file: string) {
+  const { DatabaseSync } = await import("node:sqlite");
+  const db = new DatabaseSync(file);
+  t.after(() => db.isOpen && db.close());
+  return db;
+}
+
+function promises(promise: string, check: (t: TestContext, file: string) => Promise<void>): void {
+  test(`SqliteStore: ${promise}`, { skip: NO_SQLITE }, async (t) => check(t, await newFile(t)));
+}
+
+const add = async (store: SqliteStore, title: string) =>
+  await store.add("a", { title, description: "", done: false }) ?? assert.fail();
+
+promises("all is there when it is opened again, tags and ids go on", async (t, file) => {
+  const before = await open(t, file);
+  const user = await before.addUser("a", HASH) ?? assert.fail();
+  const tasks = [await add(before, "one"), await add(before, "\0\ud83d"), await add(before, "😀")];
+  const newest = tasks.pop() ?? assert.fail();
+  await before.remove("a", newest);
+  const list = await before.list("a", {}, 0, 10);
+  assert.deepEqual(list.tasks, tasks);
+  await before.close();
+  const after = await open(t, file);
+  assert.equal(after.epoch, before.epoch);
+  assert.deepEqual(await after.list("a", {}, 0, 10), list);
+  assert.deepEqual(await after.user("a"), user);
+  const next = await add(after, "next");
+  assert.equal(next.id, newest.id + 1);
+  assert.equal(next.revision, list.revision + 1);
+});
+
+promises("no id comes back with a user's name, nor after every task is gone", async (t, file) => {
+  const before = await open(t, file);
+  const user = await before.addUser("a", HASH) ?? assert.fail();
+  await add(before, "one");
+  assert.equal(await before.removeUser(user), true);
+  await before.close();
+  const db = await look(t, file);
+  const left = db.prepare("SELECT count(*) AS n FROM tasks UNION SELECT count(*) FROM users").all();
+  assert.deepEqual(left.map(({ n }) => n), [0]);
+  const after = await open(t, file);
+  await after.addUser("a", HASH);
+  assert.equal((await add(after, "two")).id, 2);
+});
+
+promises(
+  "tasks of who is gone go at the next start, if the last one ended first",
+  async (t, file) => {
+    const before = await open(t, file);
+    await before.addUser("a", HASH);
+    await before.addUser("b", HASH);
+    for (let i = 0; i < 3; i++) await add(before, "x");
+    await before.add("b", { title: "kept", description: "", done: false });
+    await before.close();
+    const db = await look(t, file);
+    db.exec("UPDATE users SET username = NULL WHERE tasks = 3");
+    const after = await open(t, file);
+    const left = db.prepare("SELECT count(*) AS n FROM tasks UNION SELECT count(*) FROM users")
+      .all();
+    assert.deepEqual(left.map(({ n }) => n), [1]);
+    assert.equal((await after.list("b", {}, 0, 1)).total, 1);
+  },
+);
+
+promises("others can read neither tasks nor hashes", async (t, file) => {
+  await add((await withUser(t, file)).store, "x");
+  for (const name of [file, `${file}-wal`]) assert.equal((await stat(name)).mode & 0o777, 0o600);
+});
+
+promises("text is text to any other tool", async (t, file) => {
+  await add((await withUser(t, file)).store, "żółw 😀");
+  const row = (await look(t, file)).prepare("SELECT username, title FROM tasks, users").get();
+  assert.deepEqual({ ...row }, { username: "a", title: "żółw 😀" });
+});
+
+async function withUser(t: TestContext, file: string) {
+  const store = await open(t, file);
+  return { store, user: await store.addUser("a", HASH) ?? assert.fail() };
+}
+
+/** A store with a long list, whose titles are numbers. */
+async function withLongList(t: TestContext, file: string): Promise<SqliteStore> {
+  const { store } = await withUser(t, file);
+  (await look(t, file)).exec(`
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${LONG})
+    INSERT INTO tasks (owner, done, revision, title, description)
+      SELECT 1, i % 10 = 0, i, CAST(i AS TEXT), '' FROM n;
+    UPDATE store SET revision = ${LONG};
+    UPDATE users SET tasks = ${LONG}, finished = ${LONG / 10}, listRevision = ${LONG}`);
+  return store;
+}
+
+promises(
+  "a long list by title lets others have their turn, and is of one moment",
+  async (t, file) => {
+    const store = await withLongList(t, file);
+    let turns = 0;
+    let found: Awaited<ReturnType<typeof store.list>> | undefined;
+    const looking = store.list("a", { titlePrefix: "24" }, 1, 1000).then((part) => found = part);
+    for (; found === undefined; turns++) {
+      await setImmediate();
+      if (turns === 0) await add(store, "24 and later");
+    }
+    assert.ok(turns >= 2, `${turns} turns`);
+    assert.equal((await looking).total, 1111); // 24, 240 to 249, 2400 to 2499, 24000 to 24999
+    assert.deepEqual(found.tasks.slice(0, 2).map(({ title }) => title), ["240", "241"]);
+    assert.equal(found.revision, LONG);
+    const later = await store.list("a", { done: false, titlePrefix: "24" }, 998, 5);
+    assert.deepEqual(later.tasks.map(({ title }) => title), ["24998", "24999", "24 and later"]);
+    assert.equal(later.total, 1001);
+  },
+);
+
+promises("a page of a long list is the same from either end", async (t, file) => {
+  const store = await withLongList(t, file);
+  for (const offset of [0, 12_498, 12_499, 12_500, 12_501, 24_990]) {
+    const { tasks, total } = await store.list("a", {}, offset, 20);
+    const titles = Array.from({ length: Math.min(20, LONG - offset) }, (_, i) => offset + i + 1);
+    assert.deepEqual(tasks.map(({ title }) => Number(title)), titles);
+    assert.equal(total, LONG);
+  }
+  const { tasks, total } = await store.list("a", { done: true }, 2498, 20);
+  assert.deepEqual(tasks.map(({ title }) => title), ["24990", "25000"]);
+  assert.equal(total, LONG / 10);
+});
+
+promises("what cannot be written is not half written, and says so", async (t, file) => {
+  const { store } = await withUser(t, file);
+  const task = await add(store, "x");
+  const db = await look(t, file);
+  db.exec("BEGIN IMMEDIATE");
+  const writes = [
+    add(store, "y"),
+    store.update("a", task, { title: "z" }),
+    store.addUser("b", HASH),
+  ];
+  for (const { status, ...rest } of await Promise.allSettled(writes)) {
+    assert.equal(status, "rejected");
+    assert.ok("reason" in rest && rest.reason instanceof Unavailable);
+    assert.match(rest.reason.message, /locked/);
+  }
+  assert.deepEqual((await store.list("a", {}, 0, 10)).tasks, [task]);
+  db.exec("COMMIT");
+  assert.equal((await add(store, "y")).id, task.id + 1);
+  assert.equal(await store.user("b"), undefined);
+});
+
+promises("a write waits for another server's", async (t, file) => {
+  const { store } = await withUser(t, file);
+  const db = await look(t, file);
+  db.exec("BEGIN IMMEDIATE");
+  const writing = add(store, "x");
+  for (let i = 0; i < 10; i++) await setImmediate();
+  assert.equal((await store.list("a", {}, 0, 1)).total, 0); // nobody else waits
+  db.exec("COMMIT");
+  assert.equal((await writing).id, 1);
+});
+
+promises("a file that is not its own is left as it is", async (t, file) => {
+  const other = await look(t, file);
+  other.exec("CREATE TABLE theirs (a); INSERT INTO theirs VALUES (1)");
+  await assert.rejects(SqliteStore.open(file), /^Error: cannot use .*another program's database/);
+  assert.equal(other.prepare("PRAGMA journal_mode").get()?.["journal_mode"], "delete");
+  other.exec("DROP TABLE theirs; VACUUM"); // empty now, but not of UTF-16
+  await assert.rejects(SqliteStore.open(file), /^Error: cannot use .*another program's database/);
+});
+
+promises("what is wrong with a file is said in a line that names the mend", async (t, file) => {
+  const folder = dirname(file);
+  const newer = `${folder}/newer.sqlite`;
+  await (await open(t, newer)).close();
+  (await look(t, newer)).exec("PRAGMA user_version = 99");
+  await writeFile(`${folder}/text`, "This is no database.".repeat(100));
+  const rows: [file: string, line: RegExp][] = [
+    [newer, /^Error: cannot use .*newer.sqlite: a newer version of this server made it; .*$/],
+    [folder, /^Error: cannot use .*: it must be a file in a folder .*$/],
+    [`${folder}/none/x`, /^Error: cannot use .*none\/x: it must be a file in a folder .*$/],
+    [`${folder}/text`, /^Error: cannot use .*text: it is something else; .*$/],
+  ];
+  for (const [file, line] of rows) await assert.rejects(SqliteStore.open(file), line);
+});
+
+promises("a file that cannot be written is refused", async (t, file) => {
+  await (await open(t, file)).close();
+  await chmod(file, 0o444);
+  await chmod(dirname(file), 0o777);
+  const root = process.geteuid?.() === 0; // to whom everything is allowed
+  if (root) process.seteuid?.(65534);
+  try {
+    await assert.rejects(SqliteStore.open(file), /^Error: cannot use .*can be written$/);
+  } finally {
+    if (root) process.seteuid?.(0);
+  }
+});
+
+promises("a name that means something to SQLite is a file like any other", async (t, file) => {
+  const before = process.cwd();
+  process.chdir(dirname(file));
+  t.after(() => process.chdir(before));
+  for (const name of [":memory:", "file:x?mode=memory"]) {
+    const store = await open(t, name);
+    assert.ok((await stat(name)).isFile());
+    await store.close();
+  }
+});
