@@ -7,12 +7,12 @@ import type { Duplex } from "node:stream";
 import { attempt, type Later, when } from "./later.ts";
 import type { Log } from "./log.ts";
 import { errorReply, HttpError, type Reply, send } from "./reply.ts";
+import { isFramed, isSmall } from "./target.ts";
 
 /** From a request to its answer. The response is there for `100 Continue` alone. */
 export type Answer = (request: IncomingMessage, response: ServerResponse) => Later<Reply>;
 
 const UNREAD_MS = 60_000; // for a client to read on, or be given up
-const SMALL = 64 * 1024; // bytes of unread content that are worth reading to keep the connection
 const LINGER_MS = 1000; // for a client to read its last answer before the connection is gone
 const STALLED_MS = 3000; // while stopping, for a byte to pass either way
 const STOP_MS = 9000; // while stopping, the longest that any connection is waited for
@@ -120,18 +120,6 @@ async function turn(socket: Socket, response: ServerResponse): Promise<void> {
   socket.pause(); // what else this client sends stays with the kernel
   await new Promise((resolve) => response.once("socket", resolve));
   socket.resume();
-}
-
-/** Whether it is beyond doubt where the request ends, and the next one begins (RFC 9112 §6.1). */
-function isFramed({ headers, httpVersionMinor }: IncomingMessage): boolean {
-  const coding = headers["transfer-encoding"];
-  return coding === undefined || (coding.toLowerCase() === "chunked" && httpVersionMinor > 0);
-}
-
-/** Whether the unread content is so little that node may read past it to the next request. */
-function isSmall({ headers }: IncomingMessage): boolean {
-  return headers["transfer-encoding"] === undefined && headers.expect === undefined &&
-    Number(headers["content-length"] ?? 0) <= SMALL;
 }
 
 const unexpected: Answer = ({ headers }) =>
