@@ -4,8 +4,9 @@ import process from "node:process";
 import { createApp } from "./lib/app.ts";
 import { basic } from "./lib/http/credentials.ts";
 import { createLog } from "./lib/http/log.ts";
-import { serve } from "./lib/http/server.ts";
+import { type Finish, serve } from "./lib/http/server.ts";
 import { boundTo } from "./lib/http/target.ts";
+import type { Https } from "./lib/http/tls.ts";
 import { HELP, type Options, PUBLISHED, readOptions, UsageError } from "./lib/options.ts";
 import { routes } from "./lib/routes.ts";
 import { MemoryStore } from "./lib/store/memory.ts";
@@ -39,9 +40,17 @@ try {
 }
 
 async function start(
-  { host, port, loopback, db, user, password, publicUrl, registration, quiet }: Options,
+  { host, port, loopback, db, tls, user, password, publicUrl, corsOrigins, registration, quiet }:
+    Options,
 ): Promise<void> {
-  const store = await openStore(db);
+  const finish: Finish[] = [];
+  if (corsOrigins.length > 0) {
+    const { allowOrigins } = await import("./lib/http/cors.ts");
+    finish.push(allowOrigins(corsOrigins));
+  }
+  const https = tls && await opened(async () => (await import("./lib/http/tls.ts")).https(tls));
+  if (https !== undefined) finish.push(https.finish);
+  const store = await opened(() => openStore(db));
   const accounts = new Accounts(store, registration);
   if (await accounts.addFirst(user, password)) {
     for (const [title, description] of TASKS) {
@@ -62,14 +71,15 @@ async function start(
     publicUrl,
   );
   const log = quiet ? () => {} : createLog((lines) => process.stdout.write(lines));
-  const { server, stop } = serve(app, log);
+  const { server, stop } = serve(app, log, finish, https?.server);
 
   server.on("error", (error: NodeJS.ErrnoException) => {
     const mend = MENDS[error.code ?? ""] ?? error.message;
     fail(1, `cannot listen on port ${port} of ${host}: ${mend}`);
   });
   server.listen(port, host, () => {
-    console.log(`Listening on http://${boundTo(server.address())}/ (Ctrl-C stops it)`);
+    const scheme = https === undefined ? "http" : "https";
+    console.log(`Listening on ${scheme}://${boundTo(server.address())}/ (Ctrl-C stops it)`);
   });
 
   const signals = ["SIGINT", "SIGTERM"] as const;
@@ -79,14 +89,30 @@ async function start(
     await store.close();
   };
   for (const signal of signals) process.on(signal, end);
+  if (https !== undefined) process.on("SIGHUP", () => renew(https));
+}
+
+function renew(https: Https): void {
+  try {
+    https.renew();
+    console.log("The certificate was read again");
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : error;
+    process.stderr.write(`the certificate stays as it was: ${reason}\n`);
+  }
 }
 
 /** The store that `--db` names. What nobody asks for is not even loaded. */
 async function openStore(db: string | undefined): Promise<Store> {
   if (db === undefined) return new MemoryStore();
+  const { SqliteStore } = await import("./lib/store/sqlite.ts");
+  return await SqliteStore.open(db);
+}
+
+/** What a flag names, opened; where that is no good, its reason is one line. */
+async function opened<T>(open: () => Promise<T>): Promise<T> {
   try {
-    const { SqliteStore } = await import("./lib/store/sqlite.ts");
-    return await SqliteStore.open(db);
+    return await open();
   } catch (error) {
     if (error instanceof Unavailable || !(error instanceof Error)) throw error;
     throw new UsageError(error.message, { cause: error });

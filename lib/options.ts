@@ -7,13 +7,16 @@ export class UsageError extends Error {}
 
 export const HELP = `Usage: npx -y tsx server.ts [options]
 
-  --port N           port to listen on, 0 for any free one (PORT; 5000)
-  --host NAME        address to listen on (HOST; 127.0.0.1)
-  --db WHERE         where tasks live: a file, for SQLite (TODO_DB; in memory)
-  --public-url URL   what clients see, behind a proxy (TODO_PUBLIC_URL; from each request)
-  --no-registration  POST /users answers 403
-  --quiet            no line for each request
-  --help             this text
+  --port N              port to listen on, 0 for any free one (PORT; 5000)
+  --host NAME           address to listen on (HOST; 127.0.0.1)
+  --db WHERE            where tasks live: a file, for SQLite (TODO_DB; in memory)
+  --tls-cert FILE       certificate in PEM, for HTTPS (TODO_TLS_CERT; plain http)
+  --tls-key FILE        its key (TODO_TLS_KEY; plain http)
+  --public-url URL      what clients see, behind a proxy (TODO_PUBLIC_URL; from each request)
+  --cors-origin ORIGIN  lets its pages call, may be given again (TODO_CORS_ORIGIN; none)
+  --no-registration     POST /users answers 403
+  --quiet               no line for each request
+  --help                this text
 
 TODO_USER and TODO_PASSWORD name the first user (miguel, python).
 `;
@@ -25,7 +28,10 @@ const FLAGS = {
   port: { type: "string" },
   host: { type: "string" },
   db: { type: "string" },
+  "tls-cert": { type: "string" },
+  "tls-key": { type: "string" },
   "public-url": { type: "string" },
+  "cors-origin": { type: "string", multiple: true },
   "no-registration": { type: "boolean", default: false },
   quiet: { type: "boolean", default: false },
   help: { type: "boolean", default: false },
@@ -43,7 +49,10 @@ export function readOptions(args: string[], env: Readonly<Record<string, string 
   const db = flags.db ?? (env["TODO_DB"] || undefined);
   const user = env["TODO_USER"] || PUBLISHED.username;
   const password = env["TODO_PASSWORD"] || PUBLISHED.password;
+  const cert = flags["tls-cert"] ?? (env["TODO_TLS_CERT"] || undefined);
+  const key = flags["tls-key"] ?? (env["TODO_TLS_KEY"] || undefined);
   const publicUrl = flags["public-url"] ?? env["TODO_PUBLIC_URL"];
+  const corsOrigins = flags["cors-origin"] ?? env["TODO_CORS_ORIGIN"]?.match(/[^\s,]+/g) ?? [];
 
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65535) {
     throw new UsageError(`the port must be a number from 0 to 65535, not "${port}"`);
@@ -57,6 +66,11 @@ export function readOptions(args: string[], env: Readonly<Record<string, string 
   if (password === PUBLISHED.password && !loopback) {
     throw new UsageError(`set TODO_PASSWORD to listen on ${host}: everybody knows the tutorial's`);
   }
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new UsageError(
+      `TLS needs both: add ${key === undefined ? "--tls-key" : "--tls-cert"} FILE`,
+    );
+  }
   return {
     port: Number(port),
     host,
@@ -64,7 +78,9 @@ export function readOptions(args: string[], env: Readonly<Record<string, string 
     db,
     user,
     password,
+    tls: cert !== undefined && key !== undefined ? { cert, key } : undefined,
     publicUrl: publicUrl ? readPublicUrl(publicUrl) : undefined,
+    corsOrigins: corsOrigins.map(readOrigin),
     registration: !flags["no-registration"],
     quiet: flags.quiet,
   };
@@ -86,4 +102,14 @@ function readPublicUrl(text: string): string {
     throw new UsageError(`the public URL must be like https://todo.example, not "${text}"`);
   }
   return url.href.replace(/\/+$/, "");
+}
+
+/** An origin as browsers send it (RFC 6454 §6.2), because it is compared letter by letter. */
+function readOrigin(text: string): string {
+  const { protocol, host } = URL.canParse(text) ? new URL(text) : { protocol: "", host: "" };
+  if (host !== "" && !host.includes("*") && text === `${protocol}//${host}`) return text;
+  const mend = text === "null"
+    ? '"null" is sent for pages of anybody; name one'
+    : `it must be like https://app.example or http://localhost:3000, not "${text}"`;
+  throw new UsageError(`a CORS origin is the scheme, host and port of a page: ${mend}`);
 }

@@ -297,8 +297,11 @@ test("uri: from Host, or from --public-url, which wins", async (t) => {
     const { json } = await ask(server, "GET /tasks/1", { headers: { Host: host } });
     return JSON.stringify(json).match(/"uri":"([^"]*)"/)?.[1];
   };
-  assert.equal(await from(server, "todo.example"), "http://todo.example/todo/api/v1.0/tasks/1");
-  assert.equal(await from(server, "[::1]:80"), "http://[::1]:80/todo/api/v1.0/tasks/1");
+  assert.equal(
+    await from(server, "todo.example"),
+    `${server.scheme}://todo.example/todo/api/v1.0/tasks/1`,
+  );
+  assert.equal(await from(server, "[::1]:80"), `${server.scheme}://[::1]:80/todo/api/v1.0/tasks/1`);
   const behind = await start(t, ["--quiet", "--public-url", "https://todo.example/here/"]);
   assert.equal(await from(behind, "x"), "https://todo.example/here/todo/api/v1.0/tasks/1");
   const made = await ask(behind, "POST /tasks", { content: { title: "t" } });

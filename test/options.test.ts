@@ -36,13 +36,16 @@ test("without flags and variables it is the tutorial's service", () => {
     db: undefined,
     user: "miguel",
     password: "python",
+    tls: undefined,
     publicUrl: undefined,
+    corsOrigins: [],
     quiet: false,
   };
   check([
     [[], {}, defaults],
     [[], { PORT: "", HOST: "", TODO_USER: "", TODO_PASSWORD: "", TODO_PUBLIC_URL: "" }, defaults],
     [[], { TODO_DB: "" }, defaults],
+    [[], { TODO_TLS_CERT: "", TODO_TLS_KEY: "", TODO_CORS_ORIGIN: "" }, defaults],
   ]);
 });
 
@@ -130,4 +133,42 @@ test("a public URL has a scheme, an authority, perhaps a path, and no slash at i
     ...["https://todo.example?a=b", "https://todo.example/#top", "https://me:pw@todo.example"],
   ];
   for (const text of bad) assert.match(refusal(["--public-url", text], {}), /public URL/, text);
+});
+
+test("TLS needs a certificate and a key, from flags or variables", () => {
+  const both = { cert: "a.pem", key: "b.pem" };
+  check([
+    [["--tls-cert", "a.pem", "--tls-key", "b.pem"], {}, { tls: both }],
+    [["--tls-cert", "a.pem"], { TODO_TLS_KEY: "b.pem" }, { tls: both }],
+    [[], { TODO_TLS_CERT: "a.pem", TODO_TLS_KEY: "b.pem" }, { tls: both }],
+    [["--tls-key", "b.pem"], { TODO_TLS_CERT: "a.pem", TODO_TLS_KEY: "c.pem" }, { tls: both }],
+  ]);
+  assert.match(refusal(["--tls-cert", "a.pem"], {}), /both: add --tls-key/);
+  assert.match(refusal([], { TODO_TLS_KEY: "b.pem" }), /both: add --tls-cert/);
+});
+
+test("an origin is a scheme, a host, perhaps a port, letter by letter as browsers send it", () => {
+  const good = ["https://app.example", "http://localhost:3000", "http://[::1]:81", "app://host"];
+  const flags = good.flatMap((origin) => ["--cors-origin", origin]);
+  check([
+    [flags, {}, { corsOrigins: good }],
+    [[], { TODO_CORS_ORIGIN: good.join(",") }, { corsOrigins: good }],
+    [[], { TODO_CORS_ORIGIN: ` ${good.join(" , ")}\n` }, { corsOrigins: good }],
+    [["--cors-origin", "http://a"], { TODO_CORS_ORIGIN: "http://b" }, {
+      corsOrigins: ["http://a"],
+    }],
+  ]);
+  const bad = [
+    ...["", "*", "https://*", "https://*.app.example", "app.example", "localhost:3000", "//a"],
+    ...["https://app.example/", "https://app.example/a", "https://app.example?a", "https://a#b"],
+    ...["https://me@app.example", "https://app.example:443", "http://a:80", "http://a:99999"],
+    ...["HTTPS://app.example", "https://App.example", "https://b\u00fccher.example", "file://"],
+    ...["https://a,https://b", "https://a https://b", "mailto:a@b", "https://"],
+  ];
+  for (const origin of bad) {
+    const said = refusal(["--cors-origin", origin], {});
+    assert.match(said, /^a CORS origin .* like https:\/\/app\.example .*, not "/, origin);
+    assert.ok(said.endsWith(`"${origin}"`));
+  }
+  assert.match(refusal([], { TODO_CORS_ORIGIN: "http://a,null" }), /"null" is sent for .* anybody/);
 });

@@ -92,7 +92,7 @@ test("the first screen's table is the router table", () => {
 test("the flags are those of --help, with their variables and defaults", async (t) => {
   const help = run(t, ["--help"]);
   await help.ended;
-  const listed = [...help.out.matchAll(/^ {2}(--.{16}).*?(?:\((\w+); (.+)\))?$/gm)]
+  const listed = [...help.out.matchAll(/^ {2}(--.{18}).*?(?:\((\w+); (.+)\))?$/gm)]
     .map(([, flag = "", variable = "", value = ""]) => [flag.trim(), variable, value]);
   const rows = table("flag").map((cells) => cells.slice(0, 3));
   assert.deepEqual(rows.filter(([flag]) => flag !== ""), listed);

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { test } from "node:test";
-import { ask, BASE, bytes, dial, ON_BUN, run, start, statuses } from "./start.ts";
+import { ask, BASE, bytes, dial, ON_BUN, open, run, start, statuses } from "./start.ts";
 
 const UPLOAD = '{"title":"Read a book"}';
 
@@ -12,7 +12,10 @@ test("--help prints every flag and ends with 0", async (t) => {
   const help = run(t, ["--help"]);
   assert.deepEqual(await help.ended, { code: 0, signal: null });
   const flags = [...help.out.matchAll(/^ {2}(--[a-z-]+)/gm)].map(([, flag]) => flag).join(" ");
-  assert.equal(flags, "--port --host --db --public-url --no-registration --quiet --help");
+  assert.equal(
+    flags,
+    "--port --host --db --tls-cert --tls-key --public-url --cors-origin --no-registration --quiet --help",
+  );
 });
 
 test("a wrong value ends with 2 and one line that names the mend", async (t) => {
@@ -55,7 +58,7 @@ test("the log: a line a request, and none with --quiet", async (t) => {
   await server.prints(/404 27\n/);
   const time = String.raw`\[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000\]`;
   const lines = [
-    String.raw`^Listening on http://127\.0\.0\.1:\d+/ \(Ctrl-C stops it\)\n`,
+    String.raw`^Listening on https?://127\.0\.0\.1:\d+/ \(Ctrl-C stops it\)\n`,
     String.raw`127\.0\.0\.1 - miguel ${time} "GET ${BASE}/tasks/1 HTTP/1\.1" 200 185\n`,
     String.raw`127\.0\.0\.1 - - ${time} "GET ${BASE}/tasks/\\x22 HTTP/1\.1" 404 27\n$`,
   ];
@@ -143,14 +146,14 @@ test("while stopping, a long answer to a slow reader is not cut off", {
   for (let i = 0; i < 8; i++) {
     await ask(server, "POST /tasks", { content: { title: "long", description } });
   }
-  const slow = connect(server.port, "127.0.0.1");
-  t.after(() => slow.destroy());
+  const { socket: slow } = await open(t, server.port);
   slow.write(bytes(`GET ${BASE}/tasks`));
   await once(slow, "readable");
   server.child.kill("SIGTERM");
   let received = "";
   for await (const chunk of slow.setEncoding("latin1")) received += chunk;
   const [head = "", content = ""] = received.split("\r\n\r\n");
+  assert.match(head, /^HTTP\/1.1 200 /);
   assert.equal(head.match(/Content-Length: (\d+)/i)?.[1], String(content.length));
   assert.deepEqual(await server.ended, { code: 0, signal: null });
 });

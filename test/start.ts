@@ -1,16 +1,19 @@
 // Starts a real server as a user starts it, and speaks to it: through node's client, or byte by
 // byte. TODO_SERVER names another command, such as `deno run -A server.ts`; TODO_TEST_DB=sqlite gives
-// each server a database of its own.
+// each server a database of its own. With TODO_TLS_CERT and TODO_TLS_KEY both sides speak TLS. So any
+// test of a server can be run with all of these.
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdir } from "node:fs/promises";
-import { type IncomingHttpHeaders, request } from "node:http";
-import { connect, type Socket } from "node:net";
+import { readdir, readFile } from "node:fs/promises";
+import * as http from "node:http";
+import * as https from "node:https";
+import * as net from "node:net";
 import process from "node:process";
 import type { TestContext } from "node:test";
+import * as tls from "node:tls";
 import { described } from "./openapi.ts";
 import { newFile } from "./files.ts";
 
@@ -19,6 +22,7 @@ export const COMMAND = process.env["TODO_SERVER"] ?? `${process.execPath} --impo
 export const ON_DENO = /\bdeno\b/.test(COMMAND);
 export const ON_BUN = /\bbun\b/.test(COMMAND);
 export const ON_NODE = !ON_DENO && !ON_BUN;
+export const OVER_TLS = Boolean(process.env["TODO_TLS_CERT"]);
 
 export const BASE = "/todo/api/v1.0";
 export const MIGUEL = `Basic ${btoa("miguel:python")}`;
@@ -70,9 +74,14 @@ export function run(
   return running;
 }
 
+/** For each port that speaks TLS the certificate to be seen there, which no authority has signed. */
+const certificates = new Map<number, Buffer>();
+
 /** A server that listens. */
 export interface Server extends Running {
   readonly port: number;
+  /** `http`, or `https` under TLS. */
+  readonly scheme: string;
   /** `http://127.0.0.1:41234` */
   readonly origin: string;
 }
@@ -85,14 +94,19 @@ export async function start(
 ): Promise<Server> {
   const db = process.env["TODO_TEST_DB"] === "sqlite" ? { TODO_DB: await newFile(t) } : {};
   const running = run(t, args, { PORT: "0", ...db, ...env });
-  const [, origin = "", port = ""] = await running.prints(/Listening on (https?:\/\/.*:(\d+))\//);
-  return Object.assign(running, { origin, port: Number(port) });
+  const line = /Listening on ((https?):\/\/.*:(\d+))\//;
+  const [, origin = "", scheme = "", port = ""] = await running.prints(line);
+  const server = Object.assign(running, { port: Number(port), scheme, origin });
+  const cert = { ...process.env, ...env }["TODO_TLS_CERT"];
+  if (cert) certificates.set(server.port, await readFile(cert));
+  else certificates.delete(server.port); // of an earlier server
+  return server;
 }
 
 /** An answer, its content also as JSON where it is. */
 export interface Answer {
   readonly status: number;
-  readonly headers: IncomingHttpHeaders;
+  readonly headers: http.IncomingHttpHeaders;
   readonly text: string;
   readonly json: unknown;
 }
@@ -124,8 +138,14 @@ export function ask(server: Server, line: string, options: Ask = {}): Promise<An
     ...(body === undefined ? {} : { "Content-Length": Buffer.byteLength(body) }),
     ...options.headers,
   };
+  const { port } = server;
+  const ca = certificates.get(port);
   const answer = new Promise<Answer>((resolve, reject) => {
-    const sent = request({ host: "127.0.0.1", port: server.port, method, path, headers }, (got) => {
+    const to = { host: "127.0.0.1", port, method, path, headers };
+    const sent = ca === undefined
+      ? http.request(to)
+      : https.request({ ...to, ca, servername: "localhost" });
+    sent.on("response", (got) => {
       let text = "";
       got.setEncoding("utf8").on("data", (chunk: string) => text += chunk);
       got.on("error", reject).on("end", () => {
@@ -141,13 +161,28 @@ export function ask(server: Server, line: string, options: Ask = {}): Promise<An
 
 /** A connection of one's own, for what no client library would send. */
 export interface Line {
-  readonly socket: Socket;
+  readonly socket: net.Socket;
   /** All that came so far. */
   text: string;
   /** Resolves when what came matches, with all that came. Rejects when the server ends before. */
   receives(pattern: RegExp): Promise<string>;
   /** All that came, once the server has ended the connection. */
   readonly closed: Promise<string>;
+  /** Vanishes, as a client that crashes. */
+  reset(): void;
+}
+
+/** Opens a connection that nobody reads yet, under TLS where the port speaks it. */
+export async function open(t: TestContext, port: number) {
+  const connection = net.connect(port, "127.0.0.1");
+  const ca = certificates.get(port);
+  const socket: net.Socket = ca === undefined
+    ? connection
+    : tls.connect({ socket: connection, ca, servername: "localhost" });
+  t.after(() => socket.destroy());
+  socket.on("error", () => {});
+  await once(socket, ca === undefined ? "connect" : "secureConnect");
+  return { socket, reset: () => connection.resetAndDestroy() };
 }
 
 /** Opens a connection and sends these bytes. */
@@ -156,10 +191,10 @@ export async function dial(
   port: number,
   bytes: string | Buffer = "",
 ): Promise<Line> {
-  const socket = connect(port, "127.0.0.1");
-  t.after(() => socket.destroy());
+  const { socket, reset } = await open(t, port);
   const line: Line = {
     socket,
+    reset,
     text: "",
     closed: new Promise((resolve) => socket.on("close", () => resolve(line.text))),
     async receives(pattern) {
@@ -171,8 +206,6 @@ export async function dial(
     },
   };
   socket.setEncoding("latin1").on("data", (text: string) => line.text += text);
-  socket.on("error", () => {});
-  await once(socket, "connect");
   socket.write(bytes, typeof bytes === "string" ? "latin1" : undefined);
   return line;
 }

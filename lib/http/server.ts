@@ -1,38 +1,58 @@
 // What node:http leaves to a careful server: answers in order, the errors that its parser finds,
 // limits, and an end that cuts nobody off.
 
-import { createServer, IncomingMessage, type Server, ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerOptions } from "node:http";
+import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { attempt, type Later, when } from "./later.ts";
 import type { Log } from "./log.ts";
+import { parserFailure, responseOn } from "./refusals.ts";
 import { errorReply, HttpError, type Reply, send } from "./reply.ts";
 import { isFramed, isSmall } from "./target.ts";
 
 /** From a request to its answer. The response is there for `100 Continue` alone. */
 export type Answer = (request: IncomingMessage, response: ServerResponse) => Later<Reply>;
 
+/** Has a say in every answer, whoever gives it: the reply as it came, or with more fields. */
+export type Finish = (request: IncomingMessage, reply: Reply) => Reply;
+
 const UNREAD_MS = 60_000; // for a client to read on, or be given up
 const LINGER_MS = 1000; // for a client to read its last answer before the connection is gone
 const STALLED_MS = 3000; // while stopping, for a byte to pass either way
 const STOP_MS = 9000; // while stopping, the longest that any connection is waited for
 
-/** A server that gives each request to `answer`, and `stop`, which ends it after the last answer. */
-export function serve(answer: Answer, log: Log): { server: Server; stop(): Promise<void> } {
-  const server = createServer({
-    requireHostHeader: false, // or node answers its absence itself, with an empty body
-    joinDuplicateHeaders: true, // or a second Host or Authorization is dropped unseen
-    headersTimeout: 10_000,
-    requestTimeout: 30_000,
-    connectionsCheckingInterval: 1000, // how often node looks at the two above
-  });
+/** What a server is made with that gets its requests here. */
+export const LIMITS: ServerOptions = {
+  requireHostHeader: false, // or node answers its absence itself, with an empty body
+  joinDuplicateHeaders: true, // or a second Host or Authorization is dropped unseen
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  connectionsCheckingInterval: 1000, // how often node looks at the two above
+};
+
+/** Has `server` give each request to `answer`; `stop` ends it after the last answer. */
+export function serve(
+  answer: Answer,
+  log: Log,
+  finish: readonly Finish[] = [],
+  server: Server = createServer(LIMITS),
+): { server: Server; stop(): Promise<void> } {
   // Or who ends its side after its request, as nc does, gets no answer that takes a while.
   Object.assign(server, { httpAllowHalfOpen: true });
   server.maxHeadersCount = 0; // or what is beyond is dropped unseen; readTarget counts
   // Each open connection: the last response begun on it, and what node's parser found wrong.
   const connections = new Map<Duplex, { last?: ServerResponse; failure?: HttpError }>();
 
-  server.on("connection", (socket) => {
+  const finished = (request: IncomingMessage, reply: Reply) => {
+    for (const step of finish) reply = step(request, reply);
+    return reply;
+  };
+
+  // Under TLS it begins at the handshake's end; what is beneath is no matter of ours. On Bun,
+  // which has no setSecureContext, "connection" is that already.
+  const begins = "setSecureContext" in server ? "secureConnection" : "connection";
+  server.on(begins, (socket: Duplex) => {
     connections.set(socket, {});
     socket.on("close", () => connections.delete(socket));
   });
@@ -47,7 +67,8 @@ export function serve(answer: Answer, log: Log): { server: Server; stop(): Promi
         () => answer(request, response),
         (error) => errorReply(request.complete ? error : connection.failure ?? error),
       ));
-    when(reply, (reply) => {
+    when(reply, (own) => {
+      const reply = finished(request, own);
       const keep = server.listening && headers.upgrade === undefined && isFramed(request) &&
         (request.complete || (isSmall(request) && connection.failure === undefined));
       const sent = send(response, reply, !keep);
@@ -71,12 +92,10 @@ export function serve(answer: Answer, log: Log): { server: Server; stop(): Promi
       await new Promise((resolve) => last.once("close", resolve));
     }
     if (!socket.writable) return;
-    const request = new IncomingMessage(socket as Socket);
-    request.complete = true;
-    const response = new ServerResponse(request);
-    response.assignSocket(socket as Socket);
+    const response = responseOn(socket as Socket);
     response.once("finish", () => socket.end());
-    log(request, error.status, await send(response, error, true));
+    const { req } = response;
+    log(req, error.status, await send(response, finished(req, error), true));
     socket.resume(); // a reset would take the answer away from a client that is still sending
     setTimeout(() => socket.destroy(), LINGER_MS).unref();
   }
@@ -124,14 +143,3 @@ async function turn(socket: Socket, response: ServerResponse): Promise<void> {
 
 const unexpected: Answer = ({ headers }) =>
   new HttpError(417, `Expect: ${headers.expect} is not known here; 100-continue is`);
-
-function parserFailure({ code, message }: NodeJS.ErrnoException): HttpError {
-  switch (code) {
-    case "HPE_HEADER_OVERFLOW":
-      return new HttpError(431, "the header section is larger than 16 KiB");
-    case "ERR_HTTP_REQUEST_TIMEOUT":
-      return new HttpError(408, "send the header fields within 10 s, the request within 30 s");
-    default:
-      return new HttpError(400, `malformed HTTP: ${message}`);
-  }
-}

@@ -41,7 +41,7 @@ export function readTarget(request: IncomingMessage): Target {
   const mark = target.indexOf("?");
   const path = mark < 0 ? target : target.slice(0, mark);
   return {
-    origin: `http://${authority}`,
+    origin: `${"encrypted" in socket ? "https" : "http"}://${authority}`, // a TLSSocket has it
     path: path.includes("%") ? normalise(path) : path,
     query: mark < 0 ? "" : target.slice(mark + 1),
   };

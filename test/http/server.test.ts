@@ -12,6 +12,7 @@ import {
   MIGUEL,
   ON_BUN,
   ON_DENO,
+  OVER_TLS,
   type Server,
   start,
   statuses,
@@ -177,14 +178,14 @@ holds("HTTP/1.0 needs no Host: uri then holds the address that is bound", async 
   const text = await (await dial(t, server.port, raw(`GET ${TASK_1} HTTP/1.0`, AUTHORIZATION)))
     .closed;
   assert.deepEqual(statuses(text), [200]);
-  assert.ok(text.includes(`"uri": "http://127.0.0.1:${server.port}${TASK_1}"`), text);
+  assert.ok(text.includes(`"uri": "${server.origin}${TASK_1}"`), text);
 }, ON_BUN && "Bun's socket.address() gives the port of the client");
 
 holds("the authority of an absolute target wins over Host", async (t, server) => {
   const packet = bytes(`GET http://other.example:81${TASK_1}`, [CLOSE]);
   const text = await (await dial(t, server.port, packet)).closed;
   assert.deepEqual(statuses(text), [200]);
-  assert.ok(text.includes(`"uri": "http://other.example:81${TASK_1}"`), text);
+  assert.ok(text.includes(`"uri": "${server.scheme}://other.example:81${TASK_1}"`), text);
 });
 
 // Expect: 100-continue
@@ -322,12 +323,12 @@ for (const [name, fields, content] of CUT) {
     const fieldsToo = [JSON_TYPE, EXPECT, ...fields];
     const line = await dial(t, server.port, bytes(`PUT ${task}`, fieldsToo));
     await line.receives(/100 Continue/); // it is being read
-    line.socket.write(content, () => line.socket.resetAndDestroy());
+    line.socket.write(content, () => line.reset());
     await server.prints(new RegExp(`"PUT ${task} HTTP/1.1" 400`));
     assert.deepEqual(titles((await ask(server, `GET /${task.replace(`${BASE}/`, "")}`)).text), [
       "whole",
     ]);
-  });
+  }, ON_DENO && OVER_TLS && "Deno does not tell of a reset under TLS");
 }
 
 holds("a client that has sent all and ended its side still gets its answers", async (t, server) => {
