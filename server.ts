@@ -105,6 +105,10 @@ function renew(https: Https): void {
 /** The store that `--db` names. What nobody asks for is not even loaded. */
 async function openStore(db: string | undefined): Promise<Store> {
   if (db === undefined) return new MemoryStore();
+  if (db.startsWith("etcd:")) {
+    const { EtcdStore } = await import("./lib/store/etcd.ts");
+    return await EtcdStore.open(db);
+  }
   const { SqliteStore } = await import("./lib/store/sqlite.ts");
   return await SqliteStore.open(db);
 }

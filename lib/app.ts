@@ -43,7 +43,7 @@ export function createApp(
 
 function unavailable({ message }: Unavailable): HttpError {
   console.error(message); // the operator can do something about it, the client cannot
-  return new HttpError(503, "nothing was changed; try again later", { "Retry-After": "5" });
+  return new HttpError(503, "nothing was half done; try again later", { "Retry-After": "5" });
 }
 
 // A class, because two functions made for each request cost a tenth of what a GET can do.

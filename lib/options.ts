@@ -9,7 +9,7 @@ export const HELP = `Usage: npx -y tsx server.ts [options]
 
   --port N              port to listen on, 0 for any free one (PORT; 5000)
   --host NAME           address to listen on (HOST; 127.0.0.1)
-  --db WHERE            where tasks live: a file, for SQLite (TODO_DB; in memory)
+  --db WHERE            where tasks live: a file, or etcd://host:port,… (TODO_DB; in memory)
   --tls-cert FILE       certificate in PEM, for HTTPS (TODO_TLS_CERT; plain http)
   --tls-key FILE        its key (TODO_TLS_KEY; plain http)
   --public-url URL      what clients see, behind a proxy (TODO_PUBLIC_URL; from each request)

@@ -10,9 +10,14 @@ import type { TestContext } from "node:test";
 export const NO_SQLITE = !process.getBuiltinModule?.("node:sqlite") &&
   "node:sqlite is in Node 22.13 and newer";
 
-/** The name of a file that is not there yet, in a folder of its own that goes with the test. */
-export async function newFile(t: TestContext, name = "tasks.sqlite"): Promise<string> {
+/** An empty folder that goes with the test. */
+export async function newFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "todo-"));
   t.after(() => rm(folder, { recursive: true, maxRetries: 5 }));
-  return join(folder, name);
+  return folder;
+}
+
+/** The name of a file that is not there yet, in a folder of its own. */
+export async function newFile(t: TestContext, name = "tasks.sqlite"): Promise<string> {
+  return join(await newFolder(t), name);
 }

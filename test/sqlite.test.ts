@@ -124,7 +124,7 @@ over(
       text,
       `{
   "error": "Service unavailable",
-  "message": "nothing was changed; try again later"
+  "message": "nothing was half done; try again later"
 }
 `,
     );

@@ -1,7 +1,7 @@
 // Starts a real server as a user starts it, and speaks to it: through node's client, or byte by
-// byte. TODO_SERVER names another command, such as `deno run -A server.ts`; TODO_TEST_DB=sqlite gives
-// each server a database of its own. With TODO_TLS_CERT and TODO_TLS_KEY both sides speak TLS. So any
-// test of a server can be run with all of these.
+// byte. TODO_SERVER names another command, such as `deno run -A server.ts`; TODO_TEST_DB=sqlite or
+// TODO_TEST_DB=etcd gives each server a database of its own. With TODO_TLS_CERT and TODO_TLS_KEY both
+// sides speak TLS. So any test of a server can be run with all of these.
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -92,8 +92,7 @@ export async function start(
   args: string[] = [],
   env: Record<string, string> = {},
 ): Promise<Server> {
-  const db = process.env["TODO_TEST_DB"] === "sqlite" ? { TODO_DB: await newFile(t) } : {};
-  const running = run(t, args, { PORT: "0", ...db, ...env });
+  const running = run(t, args, { PORT: "0", TODO_DB: await newDatabase(t), ...env });
   const line = /Listening on ((https?):\/\/.*:(\d+))\//;
   const [, origin = "", scheme = "", port = ""] = await running.prints(line);
   const server = Object.assign(running, { port: Number(port), scheme, origin });
@@ -101,6 +100,16 @@ export async function start(
   if (cert) certificates.set(server.port, await readFile(cert));
   else certificates.delete(server.port); // of an earlier server
   return server;
+}
+
+async function newDatabase(t: TestContext): Promise<string> {
+  const kind = process.env["TODO_TEST_DB"];
+  if (kind === "sqlite") return await newFile(t);
+  if (kind !== "etcd") return "";
+  const { startCluster } = await import("./etcd.ts");
+  const cluster = await startCluster(1);
+  t.after(() => cluster.stop());
+  return cluster.url;
 }
 
 /** An answer, its content also as JSON where it is. */

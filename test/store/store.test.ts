@@ -1,10 +1,13 @@
 // What any store promises, as a suite that is run over each kind of store.
 
 import assert from "node:assert/strict";
-import { test, type TestContext } from "node:test";
+import { randomUUID } from "node:crypto";
+import { after, before, test, type TestContext } from "node:test";
+import { EtcdStore } from "../../lib/store/etcd.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { SqliteStore } from "../../lib/store/sqlite.ts";
 import type { Filter, Store, Task, TaskFields, User } from "../../lib/store/store.ts";
+import { type Cluster, NO_ETCD, startCluster } from "../etcd.ts";
 import { newFile, NO_SQLITE } from "../files.ts";
 
 const fields = (title: string, done = false): TaskFields => ({
@@ -13,7 +16,6 @@ const fields = (title: string, done = false): TaskFields => ({
   done,
 });
 const HASH = { password: "a hash", email: "" };
-const MANY = 1500; // tasks, more than any store reads in one slice
 const FAR = 1e17; // where the greatest page that may be asked for begins
 
 const idsOf = (tasks: readonly Task[]) => tasks.map(({ id }) => id);
@@ -68,8 +70,14 @@ async function walked(
 interface Kind {
   readonly name: string;
   readonly skip?: string | false;
+  /** More tasks than it reads in one slice. */
+  readonly many?: number;
   make(t: TestContext): Store | Promise<Store>;
 }
+let cluster: Cluster | undefined;
+before(async () => NO_ETCD || (cluster = await startCluster(3)));
+after(() => cluster?.stop());
+
 const KINDS: Kind[] = [
   { name: "MemoryStore", make: () => new MemoryStore() },
   {
@@ -77,10 +85,16 @@ const KINDS: Kind[] = [
     skip: NO_SQLITE,
     make: async (t) => await SqliteStore.open(await newFile(t)),
   },
+  {
+    name: "EtcdStore",
+    skip: NO_ETCD,
+    many: 250,
+    make: () => EtcdStore.open(cluster?.url ?? "", `${randomUUID()}/`),
+  },
 ];
 
 /** Makes tests of a store that has the users a and b. */
-function suite({ name, make: makeStore, skip = false }: Kind): void {
+function suite({ name, make: makeStore, skip = false, many = 1500 }: Kind): void {
   const promises = (
     promise: string,
     check: (store: Store, a: User, b: User) => Promise<void>,
@@ -289,7 +303,7 @@ function suite({ name, make: makeStore, skip = false }: Kind): void {
   });
 
   promises("a list is of one moment and has its revision, whatever changes", async (store) => {
-    await addMany(store, MANY, (i) => ["a", `${i}`]);
+    await addMany(store, many, (i) => ["a", `${i}`]);
     const changes: ((last: Task) => unknown)[] = [
       (last) => store.update("a", last, { description: "changed" }),
       (last) => store.remove("a", last),
@@ -297,7 +311,7 @@ function suite({ name, make: makeStore, skip = false }: Kind): void {
     ];
     for (const filter of [{}, { done: false }, { titlePrefix: "1" }]) {
       for (const change of changes) {
-        const read = () => store.list("a", filter, 0, 2 * MANY);
+        const read = () => store.list("a", filter, 0, 2 * many);
         const before = await read();
         const underWay = read();
         await change(before.tasks.at(-1) ?? assert.fail());
@@ -310,7 +324,7 @@ function suite({ name, make: makeStore, skip = false }: Kind): void {
   });
 
   promises("a walk goes through all in order, in slices", async (store) => {
-    await addMany(store, MANY, (i) => [i % 4 === 0 ? "b" : "a", `${i}`, i % 3 === 0]);
+    await addMany(store, many, (i) => [i % 4 === 0 ? "b" : "a", `${i}`, i % 3 === 0]);
     let slices = 0;
     const count = (n: number) => Promise.resolve(void (slices = n));
     assert.deepEqual(await walked(store, {}, count), await all(store, "a"));
@@ -325,7 +339,7 @@ function suite({ name, make: makeStore, skip = false }: Kind): void {
     for (const filter of [{}, { done: false }]) {
       const states = new Map<number, Task>(); // by revision, every state that a task was in
       const note = (task: Task | undefined) => task && states.set(task.revision, task);
-      (await addMany(store, MANY, (i) => ["a", `${i}`])).forEach(note);
+      (await addMany(store, many, (i) => ["a", `${i}`])).forEach(note);
       const here = new Map((await all(store, "a", filter)).map((task) => [task.id, task]));
       here.forEach(note);
       let added = 0;
@@ -359,11 +373,11 @@ function suite({ name, make: makeStore, skip = false }: Kind): void {
   });
 
   promises("a walk ends when the owner is removed", async (store, a) => {
-    await addMany(store, MANY, (i) => ["a", `${i}`]);
+    await addMany(store, many, (i) => ["a", `${i}`]);
     const seen = await walked(store, {}, async (slice) => {
       if (slice === 1) assert.equal(await store.removeUser(a), true);
     });
-    assert.ok(seen.length < MANY, `${seen.length} tasks`);
+    assert.ok(seen.length < many, `${seen.length} tasks`);
   });
 
   promises("every write gives a revision that never was before", async (store, a, b) => {

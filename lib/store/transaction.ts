@@ -1,0 +1,90 @@
+// What etcd's transactions are made of, in the words of its JSON gateway, and what they answer.
+
+import { Buffer } from "node:buffer";
+
+/** Compares keys; where all of it holds, does `success` as a whole, otherwise `failure`. */
+export interface Transaction {
+  readonly compare?: readonly object[];
+  readonly success: readonly object[];
+  readonly failure?: readonly object[];
+}
+
+/** One key, or all from the first up to the second, which is none of them. */
+export type Keys = string | readonly [from: string, end: string];
+
+/** How much of a range is read: its first keys, only their number, as it was in a revision. */
+export interface Extent {
+  readonly limit?: number;
+  readonly count_only?: boolean;
+  readonly revision?: number;
+}
+
+/** Holds if the key was last written in this revision; 0 is that of a key which is not there. */
+export const unchanged = (key: string, revision: number) => ({
+  key: base64(key),
+  target: "MOD",
+  result: "EQUAL",
+  mod_revision: `${revision}`,
+});
+
+/** Holds if the key is there. */
+export const exists = (key: string) => ({ ...unchanged(key, 0), result: "GREATER" });
+
+/** Writes a key. */
+export const put = (key: string, value: string) => ({
+  request_put: { key: base64(key), value: base64(value) },
+});
+
+/** Removes keys. */
+export const remove = (keys: Keys) => ({ request_delete_range: rangeOf(keys) });
+
+/** Reads keys. */
+export const range = (keys: Keys, extent: Extent = {}) => ({
+  request_range: { ...rangeOf(keys), ...extent },
+});
+
+const base64 = (text: string) => Buffer.from(text).toString("base64");
+
+function rangeOf(keys: Keys) {
+  return typeof keys === "string"
+    ? { key: base64(keys) }
+    : { key: base64(keys[0]), range_end: base64(keys[1]) };
+}
+
+/** What the gateway answers. It leaves out what is 0, false or empty; its numbers are strings. */
+export interface Answer {
+  readonly header: { readonly revision: string };
+  readonly succeeded?: boolean;
+  readonly responses?: readonly {
+    readonly response_range?: {
+      readonly kvs?: readonly { readonly value?: string; readonly mod_revision: string }[];
+      readonly count?: string;
+    };
+  }[];
+}
+
+/** Values in the order of their keys, as many as were asked for, and how many there are. */
+export interface Found {
+  readonly pairs: readonly { readonly value: string; readonly revision: number }[];
+  readonly count: number;
+}
+
+/** Whether everything compared held, the revision of it all, and each range that was read. */
+export interface Outcome {
+  readonly succeeded: boolean;
+  readonly revision: number;
+  readonly found: readonly Found[];
+}
+
+/** Reads an answer. */
+export function outcomeOf({ header, succeeded = false, responses = [] }: Answer): Outcome {
+  const found = responses.flatMap(({ response_range: read }): Found[] => {
+    if (read === undefined) return [];
+    const pairs = (read.kvs ?? []).map(({ value = "", mod_revision }) => ({
+      value: Buffer.from(value, "base64").toString(),
+      revision: Number(mod_revision),
+    }));
+    return [{ pairs, count: Number(read.count ?? 0) }];
+  });
+  return { succeeded, revision: Number(header.revision), found };
+}

@@ -1,0 +1,196 @@
+// Starts an etcd cluster of its own on free ports. Its members speak to each other through
+// proxies, so that one can be cut off as a broken network does it: nothing arrives, nothing says so.
+
+import assert from "node:assert/strict";
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+
+const installed = spawnSync("etcd", ["--version"]).status === 0;
+
+/** Why a test that needs etcd is skipped, if it is. In CI it fails instead. */
+export const NO_ETCD = installed || process.env["CI"] === "true"
+  ? false
+  : "there is no etcd; on Debian it is in etcd-server";
+
+// A loopback address of its own, where there are more than one: nobody else takes ports of it.
+const byte = () => 1 + Math.floor(Math.random() * 254);
+export const HOST = process.platform === "linux"
+  ? `127.${byte()}.${byte()}.${byte()}`
+  : "127.0.0.1";
+
+/** A member of a cluster. */
+export interface Member {
+  /** `127.0.0.1:2379` */
+  readonly address: string;
+  /** Starts it, and waits until it serves clients. */
+  start(): Promise<void>;
+  /** Ends it as a power cut does. */
+  kill(): Promise<void>;
+  /** Lets nothing through between it and the others; then everything again. */
+  cut(off: boolean): void;
+}
+
+/** A cluster that serves clients. */
+export interface Cluster {
+  readonly members: readonly Member[];
+  /** What a store is opened with. */
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** Waits until an etcd serves clients: until then it looks for the other members. To what it logged. */
+export async function serving(child: ChildProcessWithoutNullStreams): Promise<string> {
+  let log = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => log += text);
+  const ended = once(child, "exit").then(() => assert.fail(`etcd ended:\n${log}`));
+  ended.catch(() => {});
+  while (!log.includes("serving client traffic")) {
+    await Promise.race([ended, once(child.stderr, "data")]);
+  }
+  return log;
+}
+
+interface Status {
+  readonly header: { readonly member_id: string };
+  readonly leader?: string;
+}
+
+/** Starts a cluster of so many members. One alone is there sooner. */
+export async function startCluster(size: number): Promise<Cluster> {
+  assert.ok(installed, "install etcd: on Debian, apt-get install etcd-server");
+  const folder = await mkdtemp(join(tmpdir(), "todo-etcd-"));
+  const network = new Network();
+  const names = Array.from({ length: size }, (_, i) => `m${i}`);
+  const [clients, peers] = [await freePorts(size), await freePorts(size)];
+  const seen = await Promise.all(names.map((name, i) => network.proxy(name, peers[i] ?? 0)));
+  const cluster = names.map((name, i) => `${name}=http://${HOST}:${seen[i]}`).join();
+
+  const members = names.map((name, i): Member => {
+    const address = `${HOST}:${clients[i]}`;
+    const args = ["--name", name, "--data-dir", join(folder, name), "--logger", "zap"];
+    args.push("--listen-client-urls", `http://${address}`);
+    args.push("--advertise-client-urls", `http://${address}`);
+    args.push("--listen-peer-urls", `http://${HOST}:${peers[i]}`);
+    args.push("--initial-advertise-peer-urls", `http://${HOST}:${seen[i]}`);
+    args.push("--initial-cluster", cluster, "--initial-cluster-token", folder);
+    if (size === 1) args.push("--heartbeat-interval", "20", "--election-timeout", "200");
+    let child: ChildProcessWithoutNullStreams | undefined;
+    return {
+      address,
+      async start() {
+        const started = child = spawn("etcd", args);
+        process.once("exit", () => started.kill("SIGKILL")); // should a test end without a word
+        const log = await serving(child);
+        const [, id = ""] = /"local-member-id":"(\w+)"/.exec(log) ?? [];
+        network.ids.set(id, name);
+      },
+      async kill() {
+        if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+        child.kill("SIGKILL");
+        await once(child, "exit");
+      },
+      cut: (off) => network.cut(name, off),
+    };
+  });
+  await Promise.all(members.map((member) => member.start()));
+  return {
+    members,
+    url: `etcd://${members.map(({ address }) => address).join()}`,
+    async stop() {
+      await Promise.all(members.map((member) => member.kill()));
+      network.close();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+/** The member that leads, of those that answer. */
+export async function leaderOf({ members }: Cluster): Promise<Member> {
+  for (;;) {
+    for (const member of members) {
+      const url = `http://${member.address}/v3/maintenance/status`;
+      const status = await fetch(url, { method: "POST", body: "{}" })
+        .then((response) => response.json() as Promise<Status>).catch(() => undefined);
+      if (status?.leader !== undefined && status.leader === status.header.member_id) return member;
+    }
+  }
+}
+
+async function listen(server: Server): Promise<number> {
+  await once(server.listen(0, HOST), "listening");
+  const address = server.address();
+  return typeof address === "object" ? address?.port ?? 0 : 0;
+}
+
+/** Ports of HOST that nobody listens on. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  const ports = await Promise.all(servers.map(listen));
+  await Promise.all(servers.map((server) => once(server.close(), "close")));
+  return ports;
+}
+
+/** A connection between two members, who are known by name. */
+interface Wire {
+  readonly from: string;
+  readonly to: string;
+  readonly ends: readonly [Socket, Socket];
+}
+
+/** What members send each other passes through here. */
+class Network {
+  /** The names of members by the ids that they send. */
+  readonly ids = new Map<string, string>();
+  readonly #proxies: Server[] = [];
+  readonly #wires = new Set<Wire>();
+  readonly #off = new Set<string>();
+
+  /** Listens for what is meant for a member, who listens on a port of its own. */
+  proxy(to: string, port: number): Promise<number> {
+    const proxy = createServer({ noDelay: true }, (caller) => {
+      caller.once("data", (bytes) => {
+        const ends = [caller, connect({ port, host: HOST, noDelay: true })] as const;
+        const [, id = ""] = /^X-Server-From: (\w+)/im.exec(bytes.toString("latin1")) ?? [];
+        const wire = { from: this.ids.get(id) ?? "", to, ends };
+        this.#wires.add(wire);
+        for (const end of ends) {
+          end.on("error", () => {}).on("close", () => {
+            this.#wires.delete(wire);
+            for (const end of ends) end.destroy();
+          });
+        }
+        caller.pause();
+        caller.unshift(bytes);
+        this.#carry(wire);
+      });
+      caller.on("error", () => {});
+    });
+    this.#proxies.push(proxy);
+    return listen(proxy);
+  }
+
+  cut(name: string, off: boolean): void {
+    if (off) this.#off.add(name);
+    else this.#off.delete(name);
+    for (const wire of this.#wires) this.#carry(wire);
+  }
+
+  close(): void {
+    for (const proxy of this.#proxies) proxy.close();
+    for (const { ends } of this.#wires) ends[0].destroy();
+  }
+
+  /** Lets bytes through, or leaves them where they are. */
+  #carry({ from, to, ends: [one, other] }: Wire): void {
+    one.unpipe(other);
+    other.unpipe(one);
+    if (this.#off.has(from) || this.#off.has(to)) return;
+    one.pipe(other);
+    other.pipe(one);
+  }
+}
