@@ -127,9 +127,7 @@ export class EtcdStore implements Store {
     return (await this.#etcd.write([unchanged(key, revision)], keys.map(remove))).succeeded;
   }
 
-  close(): Promise<void> {
-    return Promise.resolve(); // there is nothing but requests
-  }
+  close(): void {} // there is nothing but requests
 
   #putUser(user: User, ...more: object[]): Promise<User | undefined> {
     const { username, password, email } = user;

@@ -107,8 +107,8 @@ export class SqliteStore implements Store {
     return true;
   }
 
-  close(): Promise<void> {
-    return Promise.resolve(this.#db.close());
+  close(): void {
+    this.#db.close();
   }
 
   #user(username: string): User | undefined {

@@ -66,7 +66,7 @@ async function open(t: TestContext) {
   return { store, user, fates, answers, url, prefix };
 }
 
-const WRITES: Record<string, (store: Store, task: Task, user: User) => Promise<unknown>> = {
+const WRITES: Record<string, (store: Store, task: Task, user: User) => unknown> = {
   add: (store) => store.add("a", TASK),
   update: (store, task) => store.update("a", task, { title: "y" }),
   finish: (store, task) => store.update("a", task, { done: true }),
@@ -119,7 +119,7 @@ test("what was refused and arrives late does nothing", { skip }, async (t) => {
       response.destroy();
     };
     fates.push(delayed, answered, refused(429, "etcdserver: mvcc: database space exceeded"));
-    await assert.rejects(write(store, task, user), Unavailable, name);
+    await assert.rejects(async () => await write(store, task, user), Unavailable, name);
     await late();
     assert.ok(!answers.at(-1)?.includes("succeeded"), name);
     const there = [...(await store.list("a", {}, 0, 9)).tasks, await store.user("a")];
