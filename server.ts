@@ -8,7 +8,7 @@ import { type Finish, serve } from "./lib/http/server.ts";
 import { boundTo } from "./lib/http/target.ts";
 import type { Https } from "./lib/http/tls.ts";
 import { HELP, type Options, PUBLISHED, readOptions, UsageError } from "./lib/options.ts";
-import { routes } from "./lib/routes.ts";
+import { pageRoutes, routes } from "./lib/routes.ts";
 import { MemoryStore } from "./lib/store/memory.ts";
 import { type Store, Unavailable } from "./lib/store/store.ts";
 import { Accounts } from "./lib/todo/accounts.ts";
@@ -66,7 +66,7 @@ async function start(
     }
   }
   const app = createApp(
-    routes(store, accounts),
+    [...routes(store, accounts), ...pageRoutes],
     (field) => accounts.authenticate(field),
     publicUrl,
   );

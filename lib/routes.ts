@@ -1,6 +1,5 @@
 // The router table: everything the service offers, at a glance.
 
-import { file } from "./http/file.ts";
 import { path, type Route, route } from "./http/router.ts";
 import type { Store } from "./store/store.ts";
 import type { Accounts } from "./todo/accounts.ts";
@@ -22,5 +21,19 @@ export const routes = (store: Store, accounts: Accounts): Route[] => [
   route("GET", users.USER, "user", (call) => users.getUser(accounts, call)),
   route("PUT", users.USER, "user", (call) => users.updateUser(accounts, call)),
   route("DELETE", users.USER, "user", (call) => users.deleteUser(accounts, call)),
-  route("GET", DOCUMENT, "anyone", file(new URL("openapi.json", import.meta.url))),
+  route("GET", DOCUMENT, "anyone", async (call) => {
+    const { getFile } = await import("./http/file.ts");
+    return await getFile(new URL("openapi.json", import.meta.url), call);
+  }),
 ];
+
+const SCRIPTS = ["api", "app", "form", "list", "poll", "status", "task"];
+const PAGE = ["index.html", "style.css", "icon.svg", ...SCRIPTS.map((name) => `${name}.js`)];
+
+/** The page for people, a row for each of its files. Who never asks for it never loads it. */
+export const pageRoutes: readonly Route[] = PAGE.map((name) =>
+  route("GET", path(name === "index.html" ? "/" : `/page/${name}`), "anyone", async (call) => {
+    const { getPage } = await import("./page/page.ts");
+    return await getPage(name, call);
+  })
+);

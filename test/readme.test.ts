@@ -150,7 +150,7 @@ test("the interface of a store is the one there is", () => {
 test("every link leads to a file or a heading", () => {
   const headings = [...README.matchAll(/^## (.*)$/gm)].map(([, heading = ""]) => heading);
   const anchors = headings.map((heading) => `#${heading.toLowerCase().replaceAll(" ", "-")}`);
-  const files = ["server.ts", "lib/http", ...walk("lib/")];
+  const files = ["server.ts", "lib/http", ...walk("lib/"), ...walk(".github/")];
   const links = [...README.matchAll(/\]\(([^)]+)\)/g)].map(([, target = ""]) => target);
   assert.ok(links.length > 5);
   for (const link of links) {

@@ -1,0 +1,301 @@
+// Drives Debian's Chromium through ChromeDriver: the W3C WebDriver protocol is JSON over HTTP, so
+// `fetch` is all it takes (w3.org/TR/webdriver2). What is waited for is a condition, never a time.
+
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import type { TestContext } from "node:test";
+
+/** Why there can be no browser here; false where there is one, and in CI, where there must be. */
+export const NO_BROWSER = process.env["CI"] === "true" ||
+    ["chromedriver", "chromium"].every((name) => spawnSync(name, ["--version"]).status === 0)
+  ? false
+  : "the page is tested with: apt-get install chromium chromium-driver";
+
+const ARGUMENTS = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--hide-scrollbars",
+];
+const DEADLINE = 15_000; // ms, for whatever is waited for
+
+/** Keys that are no characters (WebDriver §17.4.2). */
+export const KEY = {
+  tab: "\uE004",
+  enter: "\uE007",
+  shift: "\uE008",
+  control: "\uE009",
+  escape: "\uE00C",
+  space: " ",
+  end: "\uE010",
+  left: "\uE012",
+  right: "\uE014",
+};
+
+/** Calls ChromeDriver and unwraps its answer. */
+async function command(url: string, method: string, body?: unknown): Promise<unknown> {
+  const response = await fetch(url, { method, ...(body ? { body: JSON.stringify(body) } : {}) });
+  const { value } = await response.json() as { value: unknown };
+  assert.ok(response.ok, JSON.stringify(value));
+  return value;
+}
+
+/** Starts ChromeDriver on a free port, and gives its address. */
+async function startDriver(t: TestContext): Promise<string> {
+  const driver: ChildProcess = spawn("chromedriver", ["--port=0"]);
+  const ended = once(driver, "close");
+  t.after(async () => {
+    driver.kill();
+    await ended;
+  });
+  let printed = "";
+  driver.stdout?.setEncoding("utf8").on("data", (text: string) => printed += text);
+  for (;;) {
+    const [, port] = /started successfully on port (\d+)/.exec(printed) ?? [];
+    if (port !== undefined) return `http://127.0.0.1:${port}`;
+    assert.ok(driver.stdout, "chromedriver prints nothing");
+    const more = await Promise.race([once(driver.stdout, "data"), ended.then(() => "ended")]);
+    assert.notEqual(more, "ended", printed);
+  }
+}
+
+/** An entry of the browser's console. */
+export interface Entry {
+  readonly level: string;
+  readonly message: string;
+  readonly source: string;
+}
+
+/** A browser with one window, or with more. A test finds in it what a person would find. */
+export class Browser {
+  readonly #session: string;
+
+  constructor(session: string) {
+    this.#session = session;
+  }
+
+  /** Starts a browser that has never been used; it is closed with the test at the latest. */
+  static async start(t: TestContext): Promise<Browser> {
+    const profile = await mkdtemp(join(tmpdir(), "todo-page-"));
+    t.after(() => rm(profile, { recursive: true, force: true, maxRetries: 10 }));
+    const driver = await startDriver(t);
+    const alwaysMatch = {
+      browserName: "chrome",
+      "goog:chromeOptions": {
+        binary: "/usr/bin/chromium",
+        args: [...ARGUMENTS, `--user-data-dir=${profile}`],
+      },
+      "goog:loggingPrefs": { browser: "ALL", performance: "ALL" },
+      timeouts: { script: DEADLINE, pageLoad: DEADLINE },
+    };
+    const capabilities = { alwaysMatch };
+    const { sessionId } = await command(`${driver}/session`, "POST", { capabilities }) as {
+      sessionId: string;
+    };
+    const browser = new Browser(`${driver}/session/${sessionId}`);
+    t.after(() => command(browser.#session, "DELETE"));
+    return browser;
+  }
+
+  #post(path: string, body: unknown = {}): Promise<unknown> {
+    return command(`${this.#session}/${path}`, "POST", body);
+  }
+
+  #get(path: string): Promise<unknown> {
+    return command(`${this.#session}/${path}`, "GET");
+  }
+
+  async open(url: string): Promise<void> {
+    await this.#post("url", { url });
+  }
+
+  async reload(): Promise<void> {
+    await this.#post("refresh");
+  }
+
+  /** Runs the body of a function in the page. */
+  run(script: string, ...args: unknown[]): Promise<unknown> {
+    return this.#post("execute/sync", { script, args });
+  }
+
+  /** Waits until an expression of the page's is true, and gives its value. */
+  async until(expression: string, ...args: unknown[]): Promise<unknown> {
+    const script = `const args = [...arguments], done = args.pop();
+      const look = () => {
+        const value = ((...args) => (${expression}))(...args);
+        value ? done(value) : setTimeout(look, 20);
+      };
+      look();`;
+    try {
+      return await this.#post("execute/async", { script, args });
+    } catch (error) {
+      const text = await this.run("return document.body.innerText").catch(() => "");
+      throw new Error(`never: ${expression} ${JSON.stringify(args)}\n${text}`, { cause: error });
+    }
+  }
+
+  /** Waits for text to be seen on the page. */
+  sees(text: string): Promise<unknown> {
+    return this.until("document.body.innerText.includes(args[0])", text);
+  }
+
+  /** Waits for text to be gone. */
+  seesNo(text: string): Promise<unknown> {
+    return this.until("!document.body.innerText.includes(args[0])", text);
+  }
+
+  /** Waits for the element that a selector chooses, or a XPath, to be visible. */
+  find(selector: string): Promise<unknown> {
+    return this.until(
+      `(() => {
+        const found = args[0].startsWith("/")
+          ? document.evaluate(args[0], document, null, 7)
+          : { ...[...document.querySelectorAll(args[0])], snapshotItem(i) { return this[i] } };
+        for (let i = 0, at; at = found.snapshotItem(i); i++) if (at.checkVisibility()) return at;
+      })()`,
+      selector,
+    );
+  }
+
+  /** The button with this text or name. */
+  button(name: string): Promise<unknown> {
+    const text = JSON.stringify(name);
+    return this.find(`//button[normalize-space() = ${text} or @aria-label = ${text}]`);
+  }
+
+  /** The field with this label, whatever hint may follow it. */
+  field(label: string): Promise<unknown> {
+    const text = JSON.stringify(label);
+    return this.find(
+      `//label[normalize-space((.//text()[normalize-space()])[1]) = ${text}]//*[@name or @type]`,
+    );
+  }
+
+  /** Everything that can be filled in or pressed now. */
+  async controls(): Promise<unknown[]> {
+    return await this.run(`const all = document.querySelectorAll("input, textarea, button");
+      const open = document.querySelector("dialog[open]") ?? document;
+      return [...all].filter((control) => control.checkVisibility() && open.contains(control))`) as unknown[];
+  }
+
+  async click(element: unknown): Promise<void> {
+    await this.#post(`element/${idOf(element)}/click`);
+  }
+
+  async press(button: string): Promise<void> {
+    await this.click(await this.button(button));
+  }
+
+  /** Types into the field with this label, in the place of what stands there. */
+  async fill(label: string, text: string): Promise<void> {
+    const field = await this.field(label);
+    await this.#post(`element/${idOf(field)}/clear`);
+    await this.#post(`element/${idOf(field)}/value`, { text });
+  }
+
+  /** Presses keys on the keyboard, one after another; a modifier is held until the end. */
+  async keys(...keys: string[]): Promise<void> {
+    const held = keys.filter((key) => key === KEY.shift || key === KEY.control);
+    const rest = keys.filter((key) => !held.includes(key)).flatMap((key) => [...key]);
+    const actions = [
+      ...held.map((value) => ({ type: "keyDown", value })),
+      ...rest.flatMap((value) => ["keyDown", "keyUp"].map((type) => ({ type, value }))),
+      ...held.map((value) => ({ type: "keyUp", value })),
+    ];
+    await this.#post("actions", { actions: [{ type: "key", id: "keyboard", actions }] });
+  }
+
+  /** What a screen reader makes of an element. */
+  async label(element: unknown): Promise<string> {
+    return String(await this.#get(`element/${idOf(element)}/computedlabel`));
+  }
+
+  async role(element: unknown): Promise<string> {
+    return String(await this.#get(`element/${idOf(element)}/computedrole`));
+  }
+
+  /** Opens another window, or a tab, and turns to it. */
+  async newWindow(type: "window" | "tab" = "window"): Promise<string> {
+    const { handle } = await this.#post("window/new", { type }) as { handle: string };
+    await this.turnTo(handle);
+    return handle;
+  }
+
+  async window(): Promise<string> {
+    return String(await this.#get("window"));
+  }
+
+  async windows(): Promise<string[]> {
+    return await this.#get("window/handles") as string[];
+  }
+
+  async turnTo(handle: string): Promise<void> {
+    await this.#post("window", { handle });
+  }
+
+  /** Hides the page, as another window in front of it or a phone's lock does; and shows it again. */
+  async minimize(): Promise<void> {
+    await this.#post("window/minimize");
+  }
+
+  async restore(): Promise<void> {
+    await this.#post("window/rect", { width: 1000, height: 800 });
+  }
+
+  async closeWindow(): Promise<void> {
+    await command(`${this.#session}/window`, "DELETE");
+  }
+
+  /** A command of the Chrome DevTools Protocol. */
+  async cdp(cmd: string, params: object = {}): Promise<void> {
+    await this.#post("goog/cdp/execute", { cmd, params });
+  }
+
+  /** Makes the page as large as on a screen of this size. */
+  async size(width: number, height: number): Promise<void> {
+    const mobile = width < 600;
+    const metrics = { width, height, deviceScaleFactor: 1, mobile };
+    await this.cdp("Emulation.setDeviceMetricsOverride", metrics);
+  }
+
+  /** Prefers light or dark. */
+  async scheme(value: "light" | "dark"): Promise<void> {
+    const features = [{ name: "prefers-color-scheme", value }];
+    await this.cdp("Emulation.setEmulatedMedia", { features });
+  }
+
+  /** A PNG of what is seen. */
+  async screenshot(): Promise<string> {
+    return String(await this.#get("screenshot"));
+  }
+
+  /** What came to the console since the last time. */
+  async console(): Promise<Entry[]> {
+    return await this.#post("se/log", { type: "browser" }) as Entry[];
+  }
+
+  /** The addresses of all that was asked for since the last time, by whomever. */
+  async requests(): Promise<string[]> {
+    const entries = await this.#post("se/log", { type: "performance" }) as Entry[];
+    return entries.flatMap(({ message }) => {
+      const { method, params } = JSON.parse(message).message;
+      return method === "Network.requestWillBeSent" ? [String(params.request.url)] : [];
+    });
+  }
+}
+
+function idOf(element: unknown): string {
+  assert.ok(typeof element === "object" && element !== null);
+  const [id] = Object.values(element);
+  return String(id);
+}
