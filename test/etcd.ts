@@ -77,7 +77,7 @@ export async function startCluster(size: number): Promise<Cluster> {
     args.push("--advertise-client-urls", `http://${address}`);
     args.push("--listen-peer-urls", `http://${HOST}:${peers[i]}`);
     args.push("--initial-advertise-peer-urls", `http://${HOST}:${seen[i]}`);
-    args.push("--initial-cluster", cluster, "--initial-cluster-token", folder);
+    args.push("--initial-cluster", cluster, "--initial-cluster-token", folder, "--pre-vote");
     if (size === 1) args.push("--heartbeat-interval", "20", "--election-timeout", "200");
     let child: ChildProcessWithoutNullStreams | undefined;
     return {
