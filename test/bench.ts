@@ -20,7 +20,11 @@ const OURS = ["server.ts", "--quiet", "--port", "0"];
 type Next = (count: number, answer: string) => string;
 
 const always = (request: string): Next => () => request;
-const get = (path: string) => bytes(`GET ${BASE}${path}`);
+const get = (path: string, fields: string[] = []) => bytes(`GET ${BASE}${path}`, fields);
+const again: Next = (_, answer) => {
+  const [, tag] = /\r\nETag: (.*)\r\n/.exec(answer) ?? [];
+  return tag === undefined ? get("/tasks/1") : get("/tasks/1", [`If-None-Match: ${tag}`]);
+};
 const post = bytes(`POST ${BASE}/tasks`, JSON_TYPE, '{"title": "Read a book"}');
 const put = bytes(`PUT ${BASE}/tasks/1`, JSON_TYPE, '{"done": true}');
 const remove = (answer: string) =>
@@ -37,6 +41,7 @@ interface Operation {
 const OPERATIONS: Operation[] = [
   { name: "GET a task", next: always(get("/tasks/1")), status: /200/ },
   { name: "GET a list of two", next: always(get("/tasks")), status: /200/ },
+  { name: "GET, unchanged", next: again, status: /304|200/ }, // 200 to the first of each connection
   { name: "PUT", next: always(put), status: /200/ },
   { name: "POST", next: always(post), status: /201/, grows: true },
   {

@@ -204,6 +204,7 @@ function assertAnswers(text: string): number {
     if (rest === "" || rest.startsWith("HTTP/1.1 ")) continue; // no content, as after HEAD
     const content = rest.slice(0, Number(length));
     rest = rest.slice(content.length);
+    if (/^Content-Type: text\/html/mi.test(head)) continue; // the page, at "/"
     const json: unknown = JSON.parse(content);
     assert.ok(typeof json === "object" && json !== null);
     assert.equal("error" in json, Number(status) >= 400, content);
