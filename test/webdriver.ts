@@ -50,19 +50,19 @@ async function command(url: string, method: string, body?: unknown): Promise<unk
   return value;
 }
 
-/** Starts ChromeDriver on a free port, and gives its address. */
-async function startDriver(t: TestContext): Promise<string> {
+/** Starts ChromeDriver on a free port: its address, and what ends it. */
+async function startDriver(): Promise<[address: string, end: () => Promise<unknown>]> {
   const driver: ChildProcess = spawn("chromedriver", ["--port=0"]);
   const ended = once(driver, "close");
-  t.after(async () => {
+  const end = () => {
     driver.kill();
-    await ended;
-  });
+    return ended;
+  };
   let printed = "";
   driver.stdout?.setEncoding("utf8").on("data", (text: string) => printed += text);
   for (;;) {
     const [, port] = /started successfully on port (\d+)/.exec(printed) ?? [];
-    if (port !== undefined) return `http://127.0.0.1:${port}`;
+    if (port !== undefined) return [`http://127.0.0.1:${port}`, end];
     assert.ok(driver.stdout, "chromedriver prints nothing");
     const more = await Promise.race([once(driver.stdout, "data"), ended.then(() => "ended")]);
     assert.notEqual(more, "ended", printed);
@@ -87,8 +87,12 @@ export class Browser {
   /** Starts a browser that has never been used; it is closed with the test at the latest. */
   static async start(t: TestContext): Promise<Browser> {
     const profile = await mkdtemp(join(tmpdir(), "todo-page-"));
-    t.after(() => rm(profile, { recursive: true, force: true, maxRetries: 10 }));
-    const driver = await startDriver(t);
+    const [driver, end] = await startDriver();
+    let close = () => Promise.resolve<unknown>(undefined);
+    t.after(async () => {
+      await close().finally(end);
+      await rm(profile, { recursive: true, force: true, maxRetries: 10 });
+    });
     const alwaysMatch = {
       browserName: "chrome",
       "goog:chromeOptions": {
@@ -103,7 +107,7 @@ export class Browser {
       sessionId: string;
     };
     const browser = new Browser(`${driver}/session/${sessionId}`);
-    t.after(() => command(browser.#session, "DELETE"));
+    close = () => command(browser.#session, "DELETE");
     return browser;
   }
 
