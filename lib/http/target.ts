@@ -1,7 +1,7 @@
 // What a request asks for, and the rest of its header section that no handler has to know.
 
 import type { IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { HttpError } from "./reply.ts";
 
 /** The target of a request. */
@@ -41,11 +41,14 @@ export function readTarget(request: IncomingMessage): Target {
   const mark = target.indexOf("?");
   const path = mark < 0 ? target : target.slice(0, mark);
   return {
-    origin: `${"encrypted" in socket ? "https" : "http"}://${authority}`, // a TLSSocket has it
+    origin: `${isTls(socket) ? "https" : "http"}://${authority}`,
     path: path.includes("%") ? normalise(path) : path,
     query: mark < 0 ? "" : target.slice(mark + 1),
   };
 }
+
+// A TLSSocket says so; on Bun any socket says whether it is one.
+const isTls = (socket: Socket) => "encrypted" in socket && socket.encrypted === true;
 
 // The authority in the target wins over Host (RFC 9112 §3.2.2). Not new URL(): it would throw.
 function readAbsolute(url: string, host: string, method = ""): [authority: string, target: string] {
