@@ -8,7 +8,6 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import type { TestContext } from "node:test";
 
 /** Why there can be no browser here; false where there is one, and in CI, where there must be. */
 export const NO_BROWSER = process.env["CI"] === "true" ||
@@ -50,22 +49,16 @@ async function command(url: string, method: string, body?: unknown): Promise<unk
   return value;
 }
 
-/** Starts ChromeDriver on a free port: its address, and what ends it. */
-async function startDriver(): Promise<[address: string, end: () => Promise<unknown>]> {
-  const driver: ChildProcess = spawn("chromedriver", ["--port=0"]);
-  const ended = once(driver, "close");
-  const end = () => {
-    driver.kill();
-    return ended;
-  };
+/** The address of a ChromeDriver, once it listens. */
+async function listening(driver: ChildProcess): Promise<string> {
+  const ended = once(driver, "close").then(() => "ended");
   let printed = "";
   driver.stdout?.setEncoding("utf8").on("data", (text: string) => printed += text);
   for (;;) {
     const [, port] = /started successfully on port (\d+)/.exec(printed) ?? [];
-    if (port !== undefined) return [`http://127.0.0.1:${port}`, end];
+    if (port !== undefined) return `http://127.0.0.1:${port}`;
     assert.ok(driver.stdout, "chromedriver prints nothing");
-    const more = await Promise.race([once(driver.stdout, "data"), ended.then(() => "ended")]);
-    assert.notEqual(more, "ended", printed);
+    assert.notEqual(await Promise.race([once(driver.stdout, "data"), ended]), "ended", printed);
   }
 }
 
@@ -79,20 +72,20 @@ export interface Entry {
 /** A browser with one window, or with more. A test finds in it what a person would find. */
 export class Browser {
   readonly #session: string;
+  readonly #driver: ChildProcess;
+  readonly #profile: string;
 
-  constructor(session: string) {
+  constructor(session: string, driver: ChildProcess, profile: string) {
     this.#session = session;
+    this.#driver = driver;
+    this.#profile = profile;
   }
 
-  /** Starts a browser that has never been used; it is closed with the test at the latest. */
-  static async start(t: TestContext): Promise<Browser> {
+  /** Starts a browser that has never been used. */
+  static async start(): Promise<Browser> {
     const profile = await mkdtemp(join(tmpdir(), "todo-page-"));
-    const [driver, end] = await startDriver();
-    let close = () => Promise.resolve<unknown>(undefined);
-    t.after(async () => {
-      await close().finally(end);
-      await rm(profile, { recursive: true, force: true, maxRetries: 10 });
-    });
+    const driver = spawn("chromedriver", ["--port=0"]);
+    const address = await listening(driver);
     const alwaysMatch = {
       browserName: "chrome",
       "goog:chromeOptions": {
@@ -103,12 +96,18 @@ export class Browser {
       timeouts: { script: DEADLINE, pageLoad: DEADLINE },
     };
     const capabilities = { alwaysMatch };
-    const { sessionId } = await command(`${driver}/session`, "POST", { capabilities }) as {
+    const { sessionId } = await command(`${address}/session`, "POST", { capabilities }) as {
       sessionId: string;
     };
-    const browser = new Browser(`${driver}/session/${sessionId}`);
-    close = () => command(browser.#session, "DELETE");
-    return browser;
+    return new Browser(`${address}/session/${sessionId}`, driver, profile);
+  }
+
+  /** Ends it, and all that it left behind. */
+  async close(): Promise<void> {
+    await command(this.#session, "DELETE");
+    this.#driver.kill();
+    await once(this.#driver, "close");
+    await rm(this.#profile, { recursive: true, force: true, maxRetries: 10 });
   }
 
   #post(path: string, body: unknown = {}): Promise<unknown> {
@@ -228,9 +227,9 @@ export class Browser {
     return String(await this.#get(`element/${idOf(element)}/computedrole`));
   }
 
-  /** Opens another window, or a tab, and turns to it. */
-  async newWindow(type: "window" | "tab" = "window"): Promise<string> {
-    const { handle } = await this.#post("window/new", { type }) as { handle: string };
+  /** Opens another window and turns to it. */
+  async newWindow(): Promise<string> {
+    const { handle } = await this.#post("window/new", { type: "window" }) as { handle: string };
     await this.turnTo(handle);
     return handle;
   }

@@ -48,7 +48,7 @@ passwordForm.querySelector(".cancel").addEventListener("click", () => dialog.clo
 dialog.addEventListener("close", forget);
 
 function leave(words) {
-  dialog.close();
+  document.querySelector("dialog[open]")?.close();
   forget();
   setConnection("");
   say("");

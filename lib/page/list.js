@@ -18,6 +18,7 @@ export class List {
   #page = NONE; // the one that is
   #rows = new Map(); // by the uri of the task
   #poll;
+  #closed = false;
   #typing;
 
   /** `onProblem` is told of what trying again won't mend. */
@@ -30,7 +31,7 @@ export class List {
     });
     filter.addEventListener("submit", (event) => event.preventDefault());
     filter.addEventListener("input", () => {
-      clearTimeout(this.#typing); // one request for a word, not one for each letter
+      clearTimeout(this.#typing); // one request a word, not one a letter
       this.#typing = setTimeout(() => this.#go(this.#firstPage()), 200);
     });
     pages.addEventListener("click", ({ target }) => {
@@ -47,12 +48,15 @@ export class List {
     const page = await service.list(this.#firstPage());
     if (service.username !== this.service?.username) this.#clear();
     this.service = service;
+    this.#closed = false;
     this.#show(this.#firstPage(), page);
     this.#poll.now();
   }
 
   /** Stops asking. What is being typed stays, for the same user to go on with. */
   close() {
+    this.#closed = true;
+    clearTimeout(this.#typing);
     this.#poll.stop();
   }
 
@@ -74,7 +78,7 @@ export class List {
     try {
       return await change(this.service);
     } finally {
-      this.#poll.now();
+      if (!this.#closed) this.#poll.now();
     }
   }
 
@@ -133,7 +137,7 @@ export class List {
     empty.textContent = all ? "Nothing to do." : "No such task. Capital letters count.";
     pages.hidden = !page.links.last;
     for (const button of pages.querySelectorAll("button")) {
-      // Not disabled, or who comes to the last page would lose the focus.
+      // Not disabled, or the focus would be lost on the last page.
       button.ariaDisabled = !page.links[button.value];
     }
     pageNumber.textContent = `Page ${numberOf(uri)} of ${numberOf(page.links.last ?? uri)}`;
