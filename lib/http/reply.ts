@@ -73,9 +73,12 @@ export function send(
   if (close) fields.push("Connection", "close");
   response.writeHead(status, fields);
   if (chunks !== undefined && method === "GET") return sendChunks(response, chunks);
-  // Uncorked, one string leaves with the header section in one write, a tenth faster than two.
-  if (text !== "") response.write(text);
-  response.socket?.uncork();
+  if (text !== "") {
+    // It leaves with the header section in one write: end(text) makes it two, a tenth slower.
+    response.socket?.cork();
+    response.write(text);
+    response.socket?.uncork();
+  }
   if (!close || response.req.complete) response.end();
   else endGently(response);
   return method === "HEAD" ? 0 : length;

@@ -3,7 +3,7 @@
 import { readMembers, type Rules } from "../http/body.ts";
 import { entityTag } from "../http/conditional.ts";
 import { change, type Later, when } from "../http/later.ts";
-import { HttpError, printJson, type Reply } from "../http/reply.ts";
+import { type Fields, HttpError, printJson, type Reply } from "../http/reply.ts";
 import { type Call, path } from "../http/router.ts";
 import type { Store, Task, TaskFields } from "../store/store.ts";
 import { links, readListQuery } from "./list.ts";
@@ -48,29 +48,33 @@ export function getTask(store: Store, call: OneTask): Later<Reply> {
     const ETag = entityTag(store.epoch, task.revision);
     return call.unchanged(ETag)
       ? { status: 304, fields: { ETag } }
-      : reply(task, ETag, call.origin);
+      : reply(200, task, { ETag }, call.origin);
   });
 }
 
 /** create_task: 201, and where the task is; 400 without a title. A new task is never done. */
 export async function createTask(store: Store, call: Call): Promise<Reply> {
   const { title, description = "" } = readMembers(await call.json(), NEW_TASK, "title");
-  const added = await store.add(call.user, { title, description, done: false });
-  if (added === undefined) throw new HttpError(404); // the user is gone, and the list with them
-  const ETag = entityTag(store.epoch, added.revision);
-  const fields = { ETag, Location: uriOf(added, call.origin) };
-  return { ...reply(added, ETag, call.origin), status: 201, fields };
+  return when(store.add(call.user, { title, description, done: false }), (added) => {
+    if (added === undefined) throw new HttpError(404); // the user is gone, and the list with them
+    const ETag = entityTag(store.epoch, added.revision);
+    return reply(201, added, { ETag, Location: uriOf(added, call.origin) }, call.origin);
+  });
 }
 
 /** update_task, for PUT and PATCH: 200, what was sent is changed and the rest stays. */
-export async function updateTask(store: Store, call: OneTask): Promise<Reply> {
-  await judged(store, call); // 404, 412 before 400
-  const changes = readMembers(await call.json(), CHANGES);
-  const task = await change(
-    () => judged(store, call),
-    (task) => store.update(call.user, task, changes),
-  );
-  return reply(task, entityTag(store.epoch, task.revision), call.origin);
+export function updateTask(store: Store, call: OneTask): Later<Reply> {
+  return when(judged(store, call), async () => { // 404, 412 before 400
+    const changes = readMembers(await call.json(), CHANGES);
+    const changed = change(
+      () => judged(store, call),
+      (task) => store.update(call.user, task, changes),
+    );
+    return when(changed, (task) => {
+      const ETag = entityTag(store.epoch, task.revision);
+      return reply(200, task, { ETag }, call.origin);
+    });
+  });
 }
 
 /** delete_task: 200, or 404. */
@@ -79,12 +83,8 @@ export function deleteTask(store: Store, call: OneTask): Later<Reply> {
   return when(removed, (result) => ({ status: 200, text: printJson({ result }) }));
 }
 
-function reply(task: Task, ETag: string, origin: string): Reply {
-  return {
-    status: 200,
-    fields: { ETag },
-    text: `{\n  "task": ${publicTask(task, origin, "  ")}\n}\n`,
-  };
+function reply(status: number, task: Task, fields: Fields, origin: string): Reply {
+  return { status, fields, text: `{\n  "task": ${publicTask(task, origin, "  ")}\n}\n` };
 }
 
 const uriOf = ({ id }: Task, origin: string) => origin + TASK.build({ id });
