@@ -74,15 +74,15 @@ export function readMembers<T extends object, Required extends keyof T & string 
     throw new HttpError(400, `send one of ${Object.keys(rules).join(", ")}`);
   }
   const sent: Readonly<Record<string, unknown>> = { ...content };
+  const needed: readonly string[] = required;
   const members: Partial<T> = {};
-  const wrong = required.filter((name) => sent[name] === undefined).map((name) =>
-    `${name} is missing`
-  );
+  const wrong: string[] = [];
   for (const name in rules) {
     const value = sent[name];
     const [mustBe, is] = rules[name];
     if (is(value)) members[name] = value;
     else if (value !== undefined) wrong.push(`${name} must be ${mustBe}`);
+    else if (needed.includes(name)) wrong.push(`${name} is missing`);
   }
   if (wrong.length > 0) throw new HttpError(400, wrong.join("; "));
   return members as Partial<T> & Pick<T, Required>; // the lines above have seen to it

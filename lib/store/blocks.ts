@@ -6,10 +6,11 @@ const SIZE = 512; // tasks in a block: splicing one costs less than finding it
 
 /**
  * Tasks in the order of their ids, which only rise. To search is O(log n), to change hardly more. A
- * block is never changed but replaced: who has got it keeps it as it was.
+ * block that anybody has got is never changed but replaced: they keep it as it was.
  */
 export class Blocks {
   readonly #blocks: (readonly Task[])[] = []; // none is empty
+  #unread: Task[] = []; // a block that nobody has got yet, and so may grow
   #length = 0;
 
   get length(): number {
@@ -18,6 +19,7 @@ export class Blocks {
 
   /** All tasks as they are now, in pieces. */
   snapshot(): readonly (readonly Task[])[] {
+    this.#unread = [];
     return this.#blocks.slice();
   }
 
@@ -28,8 +30,13 @@ export class Blocks {
 
   push(task: Task): void {
     const last = this.#blocks.at(-1);
-    if (last === undefined || last.length >= SIZE) this.#blocks.push([task]);
-    else this.#blocks[this.#blocks.length - 1] = [...last, task];
+    if (last === undefined || last.length >= SIZE) {
+      this.#blocks.push(this.#unread = [task]);
+    } else if (last === this.#unread) {
+      this.#unread.push(task);
+    } else {
+      this.#blocks[this.#blocks.length - 1] = this.#unread = [...last, task];
+    }
     this.#length++;
   }
 
@@ -73,7 +80,9 @@ export class Blocks {
     const at = Math.max(0, this.#at(id));
     const block = this.#blocks[at] ?? [];
     const rest = block.slice(last(block, (task) => task.id <= id) + 1);
-    return rest.length > 0 ? rest : this.#blocks[at + 1] ?? [];
+    if (rest.length > 0) return rest;
+    this.#unread = [];
+    return this.#blocks[at + 1] ?? [];
   }
 
   #size(at: number): number {

@@ -141,6 +141,21 @@ test("what was read stays as it was", () => {
   assert.deepEqual(read, [plain, plain, plain]);
 });
 
+test("what was read stays as it was, when the block after it is gone", () => {
+  const [blocks, plain] = filled(BLOCK + 1);
+  const next = blocks.after(plain[BLOCK - 1]?.id ?? 0);
+  blocks.push(task(3 * BLOCK));
+  assert.deepEqual(next, [plain[BLOCK]]);
+  for (const { id } of [...plain.slice(0, 5), ...blocks.snapshot().at(-1) ?? []]) {
+    blocks.remove(id);
+  }
+  const before = blocks.snapshot();
+  blocks.push(task(4 * BLOCK));
+  blocks.push(task(4 * BLOCK + 1));
+  assert.deepEqual(before.flat(), plain.slice(5, BLOCK));
+  assert.equal(blocks.length, BLOCK - 3);
+});
+
 test("after an id comes the next task, wherever the block ends", () => {
   const [blocks, plain] = filled(2 * BLOCK + 1);
   for (const { id } of plain) {
