@@ -28,7 +28,8 @@ export async function readJson(
   if (headers.expect !== undefined && httpVersionMinor > 0) response.writeContinue();
   await undefined; // meanwhile node parses on, what came along with the header section
   // If that is all there is, to take it at once costs half of what a stream's events cost.
-  const content = request.readableLength === length ? request.read() : await readContent(request);
+  const whole = request.readableLength === length || request.readableEnded;
+  const content = whole ? request.read() : await readContent(request);
   const bytes: Buffer = content ?? Buffer.alloc(0);
   if (!isUtf8(bytes)) throw new HttpError(400, "the content is not UTF-8"); // no U+FFFD in a task
   try {

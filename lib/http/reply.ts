@@ -79,7 +79,7 @@ export function send(
     response.write(text);
     response.socket?.uncork();
   }
-  if (!close || response.req.complete) response.end();
+  if (!close || response.req.complete || response.req.readableEnded) response.end();
   else endGently(response);
   return method === "HEAD" ? 0 : length;
 }

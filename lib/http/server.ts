@@ -26,6 +26,7 @@ const STOP_MS = 9000; // while stopping, the longest that any connection is wait
 export const LIMITS: ServerOptions = {
   requireHostHeader: false, // or node answers its absence itself, with an empty body
   joinDuplicateHeaders: true, // or a second Host or Authorization is dropped unseen
+  optimizeEmptyRequests: true, // Node 24.12: a request without content makes no stream's events
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   connectionsCheckingInterval: 1000, // how often node looks at the two above
