@@ -7,7 +7,9 @@ import { parseCredentials } from "./credentials.ts";
 /** Notes a request that was answered with this status and so many bytes of content. */
 export type Log = (request: IncomingMessage, status: number, bytes: number) => void;
 
-/** A log that gives its lines to `write`, many at once under load. No password is in them. */
+const TOGETHER_MS = 10; // lines of so long leave in one write, which costs more than ten of them
+
+/** A log that gives its lines to `write`, a moment later. No password is in them. */
 export function createLog(write: (lines: string) => void): Log {
   let lines = "";
   let time = "";
@@ -18,7 +20,7 @@ export function createLog(write: (lines: string) => void): Log {
   };
   return ({ socket, method, url, httpVersion, headers }, status, bytes) => {
     if (lines === "") {
-      setImmediate(flush);
+      setTimeout(flush, TOGETHER_MS);
       time = now(); // of all lines that leave together
     }
     if (headers.authorization !== field) {
