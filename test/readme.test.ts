@@ -137,6 +137,14 @@ test("what a tutorial's function became is in the file that is named", () => {
   }
 });
 
+test("the operations whose speed is shown are those that the benchmark measures", () => {
+  const [, heading = ""] = /^\| server \| (.*) \|$/m.exec(README) ?? [];
+  const measured = [...read("test/bench.ts").matchAll(/\bname: "([^"]+)"/g)].map(([, name]) =>
+    name
+  );
+  for (const name of heading.split(" | ")) assert.ok(measured.includes(name), name);
+});
+
 test("the interface of a store is the one there is", () => {
   const [, shown] = /^```ts\n(.*?)^```$/ms.exec(README) ?? [];
   const [declared = ""] = /^export interface Store \{.*?^\}\n/ms.exec(read("lib/store/store.ts")) ??
