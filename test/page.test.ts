@@ -555,6 +555,19 @@ story(
   / 412 /,
 );
 
+story("a choice between versions ends with the account", async (server) => {
+  await signIn();
+  await browser.press("Edit “Learn Python”");
+  await ask(server, "PUT /tasks/2", { content: { title: "Learn Go" } });
+  await browser.fill("Title", "Learn Rust");
+  await browser.press("Save");
+  await browser.sees("This task was changed elsewhere");
+  await ask(server, "PUT /users/miguel", { content: { password: "close sesame" } });
+  await browser.sees("You are signed out: your password was changed");
+  await browser.seesNo("This task was changed elsewhere");
+  assert.equal(await focus(), "username");
+}, / (403|412) /);
+
 story("what was not seen is neither ticked nor deleted", async (server) => {
   await signIn();
   await browser.press("Delete “Learn Python”");

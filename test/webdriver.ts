@@ -72,20 +72,23 @@ export interface Entry {
 /** A browser with one window, or with more. A test finds in it what a person would find. */
 export class Browser {
   readonly #session: string;
-  readonly #driver: ChildProcess;
-  readonly #profile: string;
+  readonly #end: () => Promise<void>;
 
-  constructor(session: string, driver: ChildProcess, profile: string) {
+  constructor(session: string, end: () => Promise<void>) {
     this.#session = session;
-    this.#driver = driver;
-    this.#profile = profile;
+    this.#end = end;
   }
 
   /** Starts a browser that has never been used. */
   static async start(): Promise<Browser> {
     const profile = await mkdtemp(join(tmpdir(), "todo-page-"));
     const driver = spawn("chromedriver", ["--port=0"]);
-    const address = await listening(driver);
+    const ended = once(driver, "close");
+    const end = async () => {
+      driver.kill();
+      await ended;
+      await rm(profile, { recursive: true, force: true, maxRetries: 10 });
+    };
     const alwaysMatch = {
       browserName: "chrome",
       "goog:chromeOptions": {
@@ -96,18 +99,21 @@ export class Browser {
       timeouts: { script: DEADLINE, pageLoad: DEADLINE },
     };
     const capabilities = { alwaysMatch };
-    const { sessionId } = await command(`${address}/session`, "POST", { capabilities }) as {
-      sessionId: string;
-    };
-    return new Browser(`${address}/session/${sessionId}`, driver, profile);
+    try {
+      const sessions = `${await listening(driver)}/session`;
+      const { sessionId } = await command(sessions, "POST", { capabilities }) as {
+        sessionId: string;
+      };
+      return new Browser(`${sessions}/${sessionId}`, end);
+    } catch (error) {
+      await end();
+      throw error;
+    }
   }
 
   /** Ends it, and all that it left behind. */
   async close(): Promise<void> {
-    await command(this.#session, "DELETE");
-    this.#driver.kill();
-    await once(this.#driver, "close");
-    await rm(this.#profile, { recursive: true, force: true, maxRetries: 10 });
+    await command(this.#session, "DELETE").finally(this.#end);
   }
 
   #post(path: string, body: unknown = {}): Promise<unknown> {

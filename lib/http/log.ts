@@ -4,10 +4,10 @@ import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import { parseCredentials } from "./credentials.ts";
 
+const TOGETHER_MS = 10; // a line waits so long for others: a write costs more than ten lines
+
 /** Notes a request that was answered with this status and so many bytes of content. */
 export type Log = (request: IncomingMessage, status: number, bytes: number) => void;
-
-const TOGETHER_MS = 10; // lines of so long leave in one write, which costs more than ten of them
 
 /** A log that gives its lines to `write`, a moment later. No password is in them. */
 export function createLog(write: (lines: string) => void): Log {

@@ -79,7 +79,8 @@ export function send(
     response.write(text);
     response.socket?.uncork();
   }
-  if (!close || response.req.complete || response.req.readableEnded) response.end();
+  const { complete, readableEnded } = response.req; // without content it may be only the latter
+  if (!close || complete || readableEnded) response.end();
   else endGently(response);
   return method === "HEAD" ? 0 : length;
 }

@@ -31,7 +31,7 @@ export class List {
     });
     filter.addEventListener("submit", (event) => event.preventDefault());
     filter.addEventListener("input", () => {
-      clearTimeout(this.#typing); // one request a word, not one a letter
+      clearTimeout(this.#typing); // one request for a word, not one for each letter
       this.#typing = setTimeout(() => this.#go(this.#firstPage()), 200);
     });
     pages.addEventListener("click", ({ target }) => {

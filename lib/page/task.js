@@ -49,8 +49,7 @@ export class Row {
 
   /** Shows the task as it is now. What is being typed is left alone. */
   show(task) {
-    // A list brings no tag. The last one will do: if it no longer holds, 412 says so.
-    const { title, description, done } = this.#task = { tag: this.#task?.tag, ...task };
+    const { title, description, done } = this.#task = task;
     // As textContent: whatever a task says, it is never taken for HTML.
     for (const element of this.element.querySelectorAll(".title")) element.textContent = title;
     this.view.querySelector(".description").textContent = description;

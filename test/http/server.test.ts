@@ -2,6 +2,7 @@
 // it happens at once on one server, and at the end nothing of it is left there.
 
 import assert from "node:assert/strict";
+import { performance } from "node:perf_hooks";
 import { test, type TestContext } from "node:test";
 import {
   ask,
@@ -235,6 +236,17 @@ for (const protocol of ["h2c", "websocket"]) {
     assert.match(text, /^Connection: close\r$/mi);
   });
 }
+
+holds(
+  "the last answer to a request without content ends the connection at once",
+  async (t, server) => {
+    const begin = performance.now();
+    for (let i = 0; i < 10; i++) {
+      await (await dial(t, server.port, bytes(`GET ${TASK_1}`, ["Upgrade: h2c"]))).closed;
+    }
+    assert.ok(performance.now() - begin < 10_000); // each would be lingered over for a second
+  },
+);
 
 // Content that is too long, or not wanted
 
