@@ -3,10 +3,10 @@
 import process from "node:process";
 import { createApp } from "./lib/app.ts";
 import { basic } from "./lib/http/credentials.ts";
-import { createLog } from "./lib/http/log.ts";
-import { type Finish, serve } from "./lib/http/server.ts";
-import { boundTo } from "./lib/http/target.ts";
-import type { Https } from "./lib/http/tls.ts";
+import { createLog } from "./lib/wire/log.ts";
+import { type Finish, serve } from "./lib/wire/server.ts";
+import { boundTo } from "./lib/wire/target.ts";
+import type { Https } from "./lib/wire/tls.ts";
 import { HELP, type Options, PUBLISHED, readOptions, UsageError } from "./lib/options.ts";
 import { pageRoutes, routes } from "./lib/routes.ts";
 import { MemoryStore } from "./lib/store/memory.ts";
@@ -45,10 +45,10 @@ async function start(
 ): Promise<void> {
   const finish: Finish[] = [];
   if (corsOrigins.length > 0) {
-    const { allowOrigins } = await import("./lib/http/cors.ts");
+    const { allowOrigins } = await import("./lib/wire/cors.ts");
     finish.push(allowOrigins(corsOrigins));
   }
-  const https = tls && await opened(async () => (await import("./lib/http/tls.ts")).https(tls));
+  const https = tls && await opened(async () => (await import("./lib/wire/tls.ts")).https(tls));
   if (https !== undefined) finish.push(https.finish);
   const store = await opened(() => openStore(db));
   const accounts = new Accounts(store, registration);
@@ -106,10 +106,10 @@ function renew(https: Https): void {
 async function openStore(db: string | undefined): Promise<Store> {
   if (db === undefined) return new MemoryStore();
   if (db.startsWith("etcd:")) {
-    const { EtcdStore } = await import("./lib/store/etcd.ts");
+    const { EtcdStore } = await import("./lib/store/etcd/store.ts");
     return await EtcdStore.open(db);
   }
-  const { SqliteStore } = await import("./lib/store/sqlite.ts");
+  const { SqliteStore } = await import("./lib/store/sqlite/store.ts");
   return await SqliteStore.open(db);
 }
 

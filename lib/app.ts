@@ -8,8 +8,8 @@ import { unauthorized } from "./http/credentials.ts";
 import { attempt, type Later, when } from "./http/later.ts";
 import { HttpError } from "./http/reply.ts";
 import { type Call, type Route, router } from "./http/router.ts";
-import type { Answer } from "./http/server.ts";
-import { readTarget } from "./http/target.ts";
+import type { Answer } from "./wire/server.ts";
+import { readTarget } from "./wire/target.ts";
 import { DOCUMENT } from "./routes.ts";
 import { Unavailable } from "./store/store.ts";
 

@@ -23,7 +23,7 @@ export const routes = (store: Store, accounts: Accounts): Route[] => [
   route("DELETE", users.USER, "user", (call) => users.deleteUser(accounts, call)),
   route("GET", DOCUMENT, "anyone", async (call) => {
     const { getFile } = await import("./http/file.ts");
-    return await getFile(new URL("openapi.json", import.meta.url), call);
+    return await getFile(new URL("openapi/openapi.json", import.meta.url), call);
   }),
 ];
 

@@ -7,10 +7,10 @@ import { createServer, type ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
 import { after, before, test, type TestContext } from "node:test";
 import { isDeepStrictEqual } from "node:util";
-import { EtcdStore } from "../../lib/store/etcd.ts";
-import { DEADLINE_MS } from "../../lib/store/gateway.ts";
+import { EtcdStore } from "../../lib/store/etcd/store.ts";
+import { DEADLINE_MS } from "../../lib/store/etcd/cluster.ts";
 import { type Store, type Task, Unavailable, type User } from "../../lib/store/store.ts";
-import { type Cluster, freePorts, HOST, NO_ETCD, startCluster } from "../etcd.ts";
+import { type Cluster, freePorts, HOST, NO_ETCD, startCluster } from "../tools/etcd.ts";
 
 const TASK = { title: "x", description: "", done: false };
 const HASH = { password: "a hash", email: "" };

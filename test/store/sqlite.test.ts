@@ -6,9 +6,9 @@ import { dirname } from "node:path";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
 import { setImmediate } from "node:timers/promises";
-import { SqliteStore } from "../../lib/store/sqlite.ts";
+import { SqliteStore } from "../../lib/store/sqlite/store.ts";
 import { Unavailable } from "../../lib/store/store.ts";
-import { newFile, NO_SQLITE } from "../files.ts";
+import { newFile, NO_SQLITE } from "../tools/files.ts";
 
 const HASH = { password: "a hash", email: "\ud800@\0" };
 const LONG = 25_000; // tasks, more than any list compares in one go

@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, test, type TestContext } from "node:test";
-import { EtcdStore } from "../../lib/store/etcd.ts";
+import { EtcdStore } from "../../lib/store/etcd/store.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
-import { SqliteStore } from "../../lib/store/sqlite.ts";
+import { SqliteStore } from "../../lib/store/sqlite/store.ts";
 import type { Filter, Store, Task, TaskFields, User } from "../../lib/store/store.ts";
-import { type Cluster, NO_ETCD, startCluster } from "../etcd.ts";
-import { newFile, NO_SQLITE } from "../files.ts";
+import { type Cluster, NO_ETCD, startCluster } from "../tools/etcd.ts";
+import { newFile, NO_SQLITE } from "../tools/files.ts";
 
 const fields = (title: string, done = false): TaskFields => ({
   title,

@@ -1,0 +1,88 @@
+// What a request asks for, and the rest of its header section that no handler has to know.
+
+import type { IncomingMessage } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { HttpError } from "../http/reply.ts";
+
+/** The target of a request. */
+export interface Target {
+  /** Scheme and authority, as the client sees them: `http://127.0.0.1:5000`. */
+  readonly origin: string;
+  /** In normal form: `%31` is `1`, and an encoded `/` stays encoded. */
+  readonly path: string;
+  /** What follows the first `?`, still encoded. */
+  readonly query: string;
+}
+
+const MAX_FIELDS = 100;
+const SMALL = 64 * 1024; // bytes of unread content that are worth reading to keep the connection
+const AUTHORITY = /^(?:[\w.~-]+|\[[\da-f:.]+\])(?::\d{0,5})?$/i;
+const ABSOLUTE_FORM = /^https?:\/\/([^/?]*)(.*)$/i;
+
+/** Reads what a request asks for (RFC 9112 §3.2). Throws 400, 404, 431, 501, 505. */
+export function readTarget(request: IncomingMessage): Target {
+  const { headers, rawHeaders, httpVersionMajor, httpVersionMinor, socket } = request;
+  if (httpVersionMajor !== 1) throw new HttpError(505, "send HTTP/1.1");
+  if (rawHeaders.length > 2 * MAX_FIELDS) {
+    throw new HttpError(431, `send at most ${MAX_FIELDS} header fields`);
+  }
+  const coding = headers["transfer-encoding"];
+  if (coding !== undefined) {
+    // node takes any of it from HTTP/1.0, and "gzip, chunked" for chunked (RFC 9112 §6.1).
+    if (httpVersionMinor === 0) throw new HttpError(400, "HTTP/1.0 has no Transfer-Encoding");
+    if (coding.toLowerCase() !== "chunked") throw new HttpError(501, "send chunked, or the length");
+  }
+  const { host = httpVersionMinor === 0 ? boundTo(socket.address()) : "" } = headers;
+  // Two Host fields arrive here as "a, b", which no authority is.
+  if (!AUTHORITY.test(host)) throw new HttpError(400, "send one Host field: host or host:port");
+  const { method, url = "" } = request;
+  const [authority, target] = url.startsWith("/") ? [host, url] : readAbsolute(url, host, method);
+
+  const mark = target.indexOf("?");
+  const path = mark < 0 ? target : target.slice(0, mark);
+  return {
+    origin: `${isTls(socket) ? "https" : "http"}://${authority}`,
+    path: path.includes("%") ? normalise(path) : path,
+    query: mark < 0 ? "" : target.slice(mark + 1),
+  };
+}
+
+// A TLSSocket says so; on Bun any socket says whether it is one.
+const isTls = (socket: Socket) => "encrypted" in socket && socket.encrypted === true;
+
+// The authority in the target wins over Host (RFC 9112 §3.2.2). Not new URL(): it would throw.
+function readAbsolute(url: string, host: string, method = ""): [authority: string, target: string] {
+  if (url === "*") return [host, url];
+  const [, authority = "", target = ""] = ABSOLUTE_FORM.exec(url) ?? [];
+  if (!AUTHORITY.test(authority)) {
+    throw new HttpError(400, "the request target must be a path or an http URL");
+  }
+  if (target === "" && method === "OPTIONS") return [authority, "*"]; // RFC 9112 §3.2.4
+  return [authority, target.startsWith("/") ? target : `/${target}`];
+}
+
+/** Whether it is beyond doubt where the request ends, and the next one begins (RFC 9112 §6.1). */
+export function isFramed({ headers, httpVersionMinor }: IncomingMessage): boolean {
+  const coding = headers["transfer-encoding"];
+  return coding === undefined || (coding.toLowerCase() === "chunked" && httpVersionMinor > 0);
+}
+
+/** Whether the unread content is so little that node may read past it to the next request. */
+export function isSmall({ headers }: IncomingMessage): boolean {
+  return headers["transfer-encoding"] === undefined && headers.expect === undefined &&
+    Number(headers["content-length"] ?? 0) <= SMALL;
+}
+
+/** The authority of an address that a socket is bound to: `127.0.0.1:5000`, `[::1]:5000`. */
+export function boundTo(address: AddressInfo | string | object | null): string {
+  if (address === null || typeof address === "string" || !("port" in address)) return "localhost";
+  return `${address.family === "IPv6" ? `[${address.address}]` : address.address}:${address.port}`;
+}
+
+function normalise(path: string): string {
+  try {
+    return path.split("/").map((part) => encodeURIComponent(decodeURIComponent(part))).join("/");
+  } catch {
+    throw new HttpError(404); // such as "%" or "%FF": no segment has this name
+  }
+}

@@ -1,0 +1,180 @@
+// What may be sent as content: how it is marked, coded and sized, and which members it has.
+
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { test } from "node:test";
+import { readMembers, type Rules } from "../../lib/http/body.ts";
+import { printJson } from "../../lib/http/reply.ts";
+import { ask, BASE, bytes, dial, ON_NODE, start } from "../tools/start.ts";
+
+interface Book {
+  readonly title: string;
+  readonly read: boolean;
+}
+const BOOK: Rules<Book> = {
+  title: ["a string", (value) => typeof value === "string"],
+  read: ["true or false", (value) => typeof value === "boolean"],
+};
+
+const LIMIT = 1024 * 1024;
+const CREATE = `POST ${BASE}/tasks`;
+const TASK = JSON.stringify({ title: "Read a book" });
+
+/** The message of an error's content. */
+function messageOf(json: unknown): string {
+  const ok = typeof json === "object" && json !== null && "message" in json;
+  return ok ? String(json.message) : "";
+}
+
+test("the members there are rules for are read, whatever else is sent", () => {
+  const rows: [json: string, members: Partial<Book>][] = [
+    ['{"title": "Emma"}', { title: "Emma" }],
+    ['{"title": "", "read": false}', { title: "", read: false }],
+    ['{"uri": 1, "read": true, "id": null}', { read: true }],
+    ['{"title": "a", "title": "b"}', { title: "b" }], // as JSON.parse has it
+    ['{"__proto__": {"title": "Emma"}}', {}],
+    ['{"__proto__": null, "constructor": 1, "toString": 2}', {}],
+  ];
+  for (const [json, members] of rows) {
+    assert.deepEqual(readMembers(JSON.parse(json), BOOK), members, json);
+  }
+  assert.equal(Object.hasOwn(Object.prototype, "title"), false);
+});
+
+test("one message names every member that is wrong or missing", () => {
+  const rows: [json: string, message: string][] = [
+    ["{}", "title is missing; read is missing"],
+    ['{"title": "Emma"}', "read is missing"],
+    ['{"read": 1}', "title is missing; read must be true or false"],
+    ['{"title": null, "read": "yes"}', "title must be a string; read must be true or false"],
+    ['{"title": ["Emma"], "read": true}', "title must be a string"],
+    ['{"__proto__": {"title": "Emma"}, "read": true}', "title is missing"],
+  ];
+  for (const [json, message] of rows) {
+    const read = () => readMembers(JSON.parse(json), BOOK, "title", "read");
+    assert.throws(read, { status: 400, text: printJson({ error: "Bad request", message }) }, json);
+  }
+});
+
+test("where no member is required, one of them is", () => {
+  const text = printJson({ error: "Bad request", message: "send one of title, read" });
+  assert.throws(() => readMembers({}, BOOK), { status: 400, text });
+});
+
+test("what is no JSON object has no members", () => {
+  for (const json of ["[]", '[{"title": "Emma"}]', "null", '"title"', "1", "true"]) {
+    assert.throws(() => readMembers(JSON.parse(json), BOOK), { status: 400 }, json);
+  }
+  assert.throws(() => readMembers(undefined, BOOK), { status: 400 });
+});
+
+test("content must be marked as JSON, and the message says how", async (t) => {
+  const server = await start(t);
+  const rows: [type: string, status: number][] = [
+    ["application/json", 201],
+    ["application/json; charset=utf-8", 201],
+    ["application/json;charset=utf-8", 201],
+    ["APPLICATION/JSON", 201],
+    ["application/merge-patch+json", 201],
+    ["application/vnd.todo.v1+json; q=1", 201],
+    ["text/plain", 400],
+    ["application/x-www-form-urlencoded", 400],
+    ["application/jsonp", 400],
+    ["application/xml; like=application/json", 400],
+    ["text/plain, application/json", 400],
+    ["json", 400],
+    ["+json", 400],
+  ];
+  for (const [type, status] of rows) {
+    const headers = { "Content-Type": type };
+    const got = await ask(server, "POST /tasks", { headers, content: TASK });
+    assert.equal(got.status, status, type);
+    if (status === 201) continue;
+    const message = messageOf(got.json);
+    assert.ok(message.includes(type) && message.includes("Content-Type: application/json"));
+  }
+  const line = await dial(t, server.port, bytes(CREATE, ["Connection: close"], TASK));
+  assert.match(await line.closed, / 400 [^]*Content-Type is missing; send application\/json/);
+});
+
+test("content is sent as it is, without a coding", async (t) => {
+  const server = await start(t);
+  const rows: [coding: string, status: number][] = [
+    ["identity", 201],
+    ["Identity", 201],
+    ["gzip", 415],
+    ["br", 415],
+    ["identity, gzip", 415],
+  ];
+  for (const [coding, status] of rows) {
+    const headers = { "Content-Encoding": coding };
+    const got = await ask(server, "POST /tasks", { headers, content: TASK });
+    assert.equal(got.status, status, coding);
+  }
+});
+
+test("what is not JSON in UTF-8 is 400, and the message says what is wrong", async (t) => {
+  const server = await start(t);
+  const rows: [content: string | Buffer, message: RegExp][] = [
+    ["", /JSON.*\bend\b/],
+    [" ", /JSON.*\bend\b/],
+    ['{"title": "a"', /position 13|end/],
+    ['{"title": "a",}', /position 14/],
+    ["{'title': 'a'}", /position 1\b/],
+    ["title=a", /JSON.*title=a/],
+    ['{"title": "a\nb"}', /position 12/],
+    ['{"title": NaN}', /JSON.*NaN/],
+    ["\uFEFF\uFEFF{}", /JSON/],
+    [Buffer.from('{"title": "\xe9"}', "latin1"), /UTF-8/],
+    [Buffer.from("\uFEFF{}", "utf16le"), /UTF-8/],
+    [Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22]), /UTF-8/], // half of a surrogate pair
+  ];
+  for (const [content, message] of rows) {
+    const got = await ask(server, "POST /tasks", { content });
+    assert.equal(got.status, 400, String(content));
+    const expected = ON_NODE ? message : /JSON|UTF-8/; // the words are the JSON parser's own
+    assert.match(messageOf(got.json), expected, String(content));
+  }
+  assert.equal((await ask(server, "POST /tasks", { content: `\uFEFF${TASK}` })).status, 201);
+});
+
+test("content of 1 MiB is read and one byte more is 413, before it is all sent", async (t) => {
+  const { port } = await start(t);
+  const json = "Content-Type: application/json";
+  const chunked = [json, "Transfer-Encoding: chunked"];
+  const chunk = (size: number) => `${size.toString(16)}\r\n${TASK.padEnd(size).slice(0, size)}\r\n`;
+  const rows: [name: string, bytes: string, status: number][] = [
+    ["1 MiB", bytes(CREATE, [json], TASK.padEnd(LIMIT)), 201],
+    ["1 MiB in a chunk", `${bytes(CREATE, chunked)}${chunk(LIMIT)}0\r\n\r\n`, 201],
+    ["more", bytes(CREATE, [json, `Content-Length: ${LIMIT + 1}`]), 413],
+    ["more in a chunk", bytes(CREATE, chunked) + chunk(LIMIT + 1), 413],
+    ["more in two chunks", bytes(CREATE, chunked) + chunk(LIMIT) + chunk(1), 413],
+  ];
+  for (const [name, sent, status] of rows) {
+    const line = await dial(t, port, sent);
+    const head = (await line.receives(/\r\n\r\n/)).split("\r\n")[0];
+    assert.match(head ?? "", new RegExp(`^HTTP/1.1 ${status} `), name);
+  }
+});
+
+test("strings come back exactly as they were sent", async (t) => {
+  const server = await start(t);
+  const strings = [
+    "Zażółć gęślą jaźń 日本語 עברית",
+    "😀👩‍👩‍👧‍👦",
+    "\ud800 lonely \udc00",
+    "NUL\0, BEL\u0007, DEL\u007f, \u2028\u2029",
+    '"quoted" \\ \r\n\t',
+    "\ufeffmarked, \ufffd replaced",
+    "e\u0301 is not \u00e9", // nothing is normalised
+    "  spaces stay  ",
+    "__proto__",
+  ];
+  for (const title of strings) {
+    const made = await ask(server, "POST /tasks", { content: { title, description: title } });
+    const uri = String(made.headers.location);
+    const read = await ask(server, `GET ${uri.slice(uri.lastIndexOf("/tasks/"))}`);
+    const expected = { task: { title, done: false, description: title, uri } };
+    assert.deepEqual([made.json, read.json], [expected, expected]);
+  }
+});

@@ -1,0 +1,177 @@
+// The command line, and the life of a server from its first line to its last.
+
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { test } from "node:test";
+import { ask, BASE, bytes, dial, ON_BUN, open, run, start, statuses } from "../tools/start.ts";
+
+const UPLOAD = '{"title":"Read a book"}';
+
+test("--help prints every flag and ends with 0", async (t) => {
+  const help = run(t, ["--help"]);
+  assert.deepEqual(await help.ended, { code: 0, signal: null });
+  const flags = [...help.out.matchAll(/^ {2}(--[a-z-]+)/gm)].map(([, flag]) => flag).join(" ");
+  assert.equal(
+    flags,
+    "--port --host --db --tls-cert --tls-key --public-url --cors-origin --no-registration --quiet --help",
+  );
+});
+
+test("a wrong value ends with 2 and one line that names the mend", async (t) => {
+  const wrong: [args: string[], env: Record<string, string>, line: RegExp][] = [
+    [["--port", "65536"], {}, /^the port must be a number from 0 to 65535, not "65536"\n$/],
+    [[], { PORT: "http" }, /^the port must be a number from 0 to 65535, not "http"\n$/],
+    [["--prot", "1"], {}, /^Unknown option '--prot'; --help lists the options\n$/],
+    [["5000"], {}, /^Unexpected argument '5000'.*; --help lists the options\n$/],
+    [["--host", "0.0.0.0"], {}, /^set TODO_PASSWORD to listen on 0.0.0.0: .*\n$/],
+    [["--public-url", "todo"], {}, /^the public URL must be like https:\/\/todo.example, .*\n$/],
+  ];
+  await Promise.all(wrong.map(async ([args, env, line]) => {
+    const running = run(t, args, env);
+    assert.deepEqual(await running.ended, { code: 2, signal: null });
+    assert.match(running.err, line);
+    assert.equal(running.out, "");
+  }));
+});
+
+test("what fails while starting ends with 1 and one line that names the mend", async (t) => {
+  const first = await start(t);
+  const failures: [args: string[], line: RegExp][] = [
+    [
+      ["--port", String(first.port)],
+      /^cannot listen on port \d+ of 127.0.0.1: it is in use; .*\n$/,
+    ],
+    [["--port", "0", "--host", "no-such-host.invalid"], /^cannot listen on .*\n$/],
+  ];
+  for (const [args, line] of failures) {
+    const running = run(t, args, { TODO_PASSWORD: "secret" });
+    assert.deepEqual(await running.ended, { code: 1, signal: null });
+    assert.match(running.err, line);
+  }
+});
+
+test("the log: a line a request, and none with --quiet", async (t) => {
+  const server = await start(t);
+  await ask(server, "GET /tasks/1");
+  await ask(server, 'GET /tasks/"', { authorization: undefined });
+  await server.prints(/404 27\n/);
+  const time = String.raw`\[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000\]`;
+  const lines = [
+    String.raw`^Listening on https?://127\.0\.0\.1:\d+/ \(Ctrl-C stops it\)\n`,
+    String.raw`127\.0\.0\.1 - miguel ${time} "GET ${BASE}/tasks/1 HTTP/1\.1" 200 185\n`,
+    String.raw`127\.0\.0\.1 - - ${time} "GET ${BASE}/tasks/\\x22 HTTP/1\.1" 404 27\n$`,
+  ];
+  assert.match(server.out.replace(/" 200 \d+/, '" 200 185'), new RegExp(lines.join("")));
+  const quiet = await start(t, ["--quiet"]);
+  await ask(quiet, "GET /tasks/1");
+  quiet.child.kill("SIGTERM");
+  await quiet.ended;
+  assert.match(quiet.out, /^Listening.*\n$/);
+});
+
+test("a reader of the log that goes away does not end the server", async (t) => {
+  const server = await start(t);
+  server.child.stdout?.destroy();
+  for (let i = 0; i < 3; i++) assert.equal((await ask(server, "GET /tasks/1")).status, 200);
+});
+
+/** Whether a new connection is taken. */
+function accepts(port: number): Promise<boolean> {
+  const socket = connect(port, "127.0.0.1");
+  return new Promise((resolve) => {
+    socket.on("error", () => resolve(false)).on("connect", () => {
+      resolve(true);
+      socket.destroy();
+    });
+  });
+}
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  test(`${signal}: idle connections end, what is under way is answered, exit code 0`, async (t) => {
+    const server = await start(t);
+    const idle = await dial(t, server.port, bytes(`GET ${BASE}/tasks/1`));
+    await idle.receives(/Learn|groceries/);
+    const busy = await dial(
+      t,
+      server.port,
+      bytes(`POST ${BASE}/tasks`, [
+        "Content-Type: application/json",
+        `Content-Length: ${UPLOAD.length}`,
+        "Expect: 100-continue",
+      ]),
+    );
+    await busy.receives(/100 Continue/);
+    server.child.kill(signal);
+    assert.deepEqual(statuses(await idle.closed), [200]);
+    while (await accepts(server.port));
+    busy.socket.write(UPLOAD);
+    const answer = await busy.closed;
+    assert.deepEqual(statuses(answer), [100, 201]);
+    assert.match(answer, /\r\nConnection: close\r\n/i);
+    assert.deepEqual(await server.ended, { code: 0, signal: null });
+    assert.match(server.out, / 200 \d+\n.* 201 \d+\n$/, "no line of the log is lost");
+  });
+}
+
+test("while stopping, an upload that stalls is given up", async (t) => {
+  const server = await start(t);
+  const fields = ["Content-Type: application/json", "Content-Length: 9", "Expect: 100-continue"];
+  const stalled = await dial(t, server.port, bytes(`POST ${BASE}/tasks`, fields));
+  await stalled.receives(/100 Continue/);
+  const before = Date.now();
+  server.child.kill("SIGTERM");
+  assert.deepEqual(await server.ended, { code: 0, signal: null });
+  assert.ok(Date.now() - before < 10_000);
+});
+
+test("a second signal ends it at once", async (t) => {
+  const server = await start(t);
+  const fields = ["Content-Type: application/json", "Content-Length: 9", "Expect: 100-continue"];
+  const stalled = await dial(t, server.port, bytes(`POST ${BASE}/tasks`, fields));
+  await stalled.receives(/100 Continue/);
+  const idle = await dial(t, server.port, bytes(`GET ${BASE}/tasks/1`));
+  await idle.receives(/groceries/);
+  server.child.kill("SIGTERM");
+  await idle.closed;
+  server.child.kill("SIGTERM");
+  assert.deepEqual(await server.ended, { code: null, signal: "SIGTERM" });
+});
+
+test("while stopping, a long answer to a slow reader is not cut off", {
+  skip: ON_BUN && "Bun counts an answer as sent before it is, and cuts it off",
+}, async (t) => {
+  const server = await start(t, ["--quiet"]);
+  const description = "x".repeat(1_000_000);
+  for (let i = 0; i < 8; i++) {
+    await ask(server, "POST /tasks", { content: { title: "long", description } });
+  }
+  const { socket: slow } = await open(t, server.port);
+  slow.write(bytes(`GET ${BASE}/tasks`));
+  await once(slow, "readable");
+  server.child.kill("SIGTERM");
+  let received = "";
+  for await (const chunk of slow.setEncoding("latin1")) received += chunk;
+  const [head = "", content = ""] = received.split("\r\n\r\n");
+  assert.match(head, /^HTTP\/1.1 200 /);
+  assert.equal(head.match(/Content-Length: (\d+)/i)?.[1], String(content.length));
+  assert.deepEqual(await server.ended, { code: 0, signal: null });
+});
+
+test("a stop under load: whatever was begun is answered whole, and in the log", async (t) => {
+  const server = await start(t);
+  const lines = await Promise.all(
+    Array.from({ length: 20 }, () => dial(t, server.port, bytes(`GET ${BASE}/tasks`).repeat(50))),
+  );
+  await Promise.all(lines.map((line) => line.receives(/Learn/)));
+  server.child.kill("SIGTERM");
+  let count = 0;
+  for (const line of lines) {
+    const received = await line.closed;
+    const answers = received.split(/^HTTP/m).slice(1);
+    assert.ok(answers.every((answer) => answer.endsWith("]\n}\n")), received.slice(-200));
+    count += answers.length;
+  }
+  assert.deepEqual(await server.ended, { code: 0, signal: null });
+  assert.equal(server.out.match(/" 200 \d+\n/g)?.length, count);
+});

@@ -1,0 +1,210 @@
+// The service over a SQLite file: what a restart leaves, what two servers share, what a failure says.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { test, type TestContext } from "node:test";
+import { newFile, NO_SQLITE } from "../tools/files.ts";
+import { ask, ON_NODE, run, type Server, start } from "../tools/start.ts";
+
+const basic = (username: string, password: string) => `Basic ${btoa(`${username}:${password}`)}`;
+const SUSAN = basic("susan", "open sesame");
+const QUIET = ["--quiet"];
+
+function over(story: string, tell: (t: TestContext, file: string) => Promise<void>): void {
+  test(`SQLite: ${story}`, { skip: NO_SQLITE }, async (t) => tell(t, await newFile(t)));
+}
+
+/** The file as another program would open it. */
+async function open(t: TestContext, file: string) {
+  const { DatabaseSync } = await import("node:sqlite");
+  const db = new DatabaseSync(file);
+  t.after(() => db.close());
+  return db;
+}
+
+async function stop(server: Server): Promise<void> {
+  server.child.kill("SIGTERM");
+  assert.deepEqual(await server.ended, { code: 0, signal: null });
+}
+
+const post = (server: Server, title: string, authorization?: string) =>
+  ask(server, "POST /tasks", { content: { title }, ...(authorization ? { authorization } : {}) });
+
+/** What a server said on stderr, without what Node 22 has to say of SQLite itself. */
+const said = ({ err }: { readonly err: string }) =>
+  err.replace(/^\(node:\d+\) ExperimentalWarning: SQLite .*\n.*\n/m, "");
+
+test("without node:sqlite one line says what is needed", {
+  skip: !NO_SQLITE && "it is here",
+}, async (t) => {
+  const running = run(t, ["--db", await newFile(t)]);
+  assert.deepEqual(await running.ended, { code: 2, signal: null });
+  assert.match(running.err, /^cannot use .*: that needs Node 22.13 or newer, Deno, or Bun\n$/);
+  assert.equal(running.out, "");
+});
+
+over("a restart leaves all as it was", async (t, file) => {
+  const args = [...QUIET, "--db", file, "--public-url", "http://todo.example"];
+  const before = await start(t, args);
+  await ask(before, "POST /users", { content: { username: "susan", password: "open sesame" } });
+  await ask(before, "PUT /users/miguel", { content: { password: "battery staple" } });
+  const authorization = basic("miguel", "battery staple");
+  assert.equal((await post(before, "Read a book", authorization)).status, 201);
+  const newest = await post(before, "Gone", SUSAN);
+  assert.equal(newest.headers.location, "http://todo.example/todo/api/v1.0/tasks/4");
+  await ask(before, "DELETE /tasks/4", { authorization: SUSAN });
+  const list = await ask(before, "GET /tasks", { authorization });
+  assert.equal(list.headers["x-total-count"], "3");
+  await stop(before);
+
+  const after = await start(t, QUIET, { TODO_DB: file, TODO_PUBLIC_URL: "http://todo.example" });
+  assert.equal((await ask(after, "GET /tasks")).status, 401); // python is miguel's no more
+  const again = await ask(after, "GET /tasks", { authorization });
+  assert.equal(again.text, list.text);
+  assert.equal(again.headers.etag, list.headers.etag);
+  const headers = { "If-None-Match": list.headers.etag ?? "" };
+  assert.equal((await ask(after, "GET /tasks", { authorization, headers })).status, 304);
+  const next = await post(after, "Next", SUSAN);
+  assert.equal(next.headers.location, "http://todo.example/todo/api/v1.0/tasks/5");
+});
+
+over("a first start that was cut off is made up for", async (t, file) => {
+  const first = await start(t, [...QUIET, "--db", file]);
+  first.child.kill("SIGKILL");
+  await first.ended;
+  const db = await open(t, file);
+  db.exec("UPDATE users SET password = ''"); // as it is until there is a hash
+  for (let i = 0; i < 2; i++) {
+    const server = await start(t, [...QUIET, "--db", file]);
+    assert.equal((await ask(server, "GET /tasks")).status, 200);
+    // Spelt in another way it is none of the credentials that are remembered.
+    const authorization = basic("miguel", "python").replace("Basic", "basic");
+    assert.equal((await ask(server, "GET /tasks", { authorization })).status, 200);
+    assert.equal((await ask(server, "GET /tasks")).headers["x-total-count"], "2");
+    await stop(server);
+  }
+});
+
+over("two servers share a file", async (t, file) => {
+  const servers = await Promise.all([1, 2].map(() => start(t, [...QUIET, "--db", file])));
+  const [one = assert.fail(), two = assert.fail()] = servers;
+  const locations = await Promise.all(
+    Array.from({ length: 40 }, async (_, i) => {
+      const { status, headers } = await post(i % 2 === 0 ? one : two, `${i}`);
+      assert.equal(status, 201);
+      return Number(headers.location?.split("/").at(-1));
+    }),
+  );
+  assert.deepEqual(locations.sort((x, y) => x - y), Array.from({ length: 40 }, (_, i) => i + 3));
+  for (const server of servers) {
+    assert.equal((await ask(server, "GET /tasks")).headers["x-total-count"], "42");
+  }
+  // What one of them changes counts on the other one's next request.
+  const { headers } = await ask(one, "GET /tasks/1");
+  await ask(two, "PUT /tasks/1", { content: { done: true } });
+  const stale = { headers: { "If-Match": headers.etag ?? "" }, content: { done: false } };
+  assert.equal((await ask(one, "PUT /tasks/1", stale)).status, 412);
+  await ask(two, "PUT /users/miguel", { content: { password: "battery staple" } });
+  assert.equal((await ask(one, "GET /tasks")).status, 401);
+  const authorization = basic("miguel", "battery staple");
+  assert.equal((await ask(one, "GET /tasks", { authorization })).status, 200);
+  await ask(two, "DELETE /users/miguel", { authorization });
+  assert.equal((await ask(one, "GET /tasks", { authorization })).status, 401);
+});
+
+over(
+  "locked by another program: writes get 503 and change nothing, reads go on",
+  async (t, file) => {
+    const server = await start(t, [...QUIET, "--db", file]);
+    await ask(server, "GET /users/miguel"); // the password has its hash
+    const db = await open(t, file);
+    db.exec("BEGIN IMMEDIATE");
+    const refused = post(server, "Read a book");
+    assert.equal((await ask(server, "GET /tasks")).headers["x-total-count"], "2");
+    const { status, headers, text } = await refused;
+    assert.equal(status, 503);
+    assert.equal(headers["retry-after"], "5");
+    assert.equal(
+      text,
+      `{
+  "error": "Service unavailable",
+  "message": "nothing was half done; try again later"
+}
+`,
+    );
+    assert.match(said(server), /^database is locked\n$/);
+    const waiting = post(server, "Read a book");
+    db.exec("COMMIT");
+    assert.match((await waiting).headers.location ?? "", /\/tasks\/3$/);
+  },
+);
+
+const NO_PRLIMIT = spawnSync("prlimit", ["--version"]).status !== 0 &&
+  "a full disk is played with prlimit, of util-linux";
+
+test("SQLite: a full disk: 503, nothing half done, and on it goes when there is room", {
+  skip: NO_SQLITE || NO_PRLIMIT || (!ON_NODE && "a full disk is played with a signal that ends it"),
+}, async (t) => {
+  const file = await newFile(t);
+  const server = await start(t, [...QUIET, "--db", file]);
+  await ask(server, "GET /users/miguel");
+  const limit = (bytes: string) =>
+    spawnSync("prlimit", ["--pid", `${server.child.pid}`, `--fsize=${bytes}:`]);
+  assert.equal(limit("1000000").status, 0);
+  const content = { title: "Long", description: "x".repeat(100_000) };
+  let made = 0;
+  let last = await ask(server, "POST /tasks", { content });
+  for (; last.status === 201; made++) last = await ask(server, "POST /tasks", { content });
+  assert.equal(last.status, 503);
+  assert.ok(made > 0);
+  const total = async () => Number((await ask(server, "GET /tasks")).headers["x-total-count"]);
+  assert.equal(await total(), 2 + made);
+  limit("unlimited");
+  const next = await ask(server, "POST /tasks", { content });
+  assert.match(next.headers.location ?? "", new RegExp(`/tasks/${made + 3}$`));
+  assert.equal(await total(), 3 + made);
+  await stop(server);
+  const db = await open(t, file);
+  assert.equal(db.prepare("PRAGMA integrity_check").get()?.["integrity_check"], "ok");
+});
+
+over("what is wrong with a file ends the start with one line", async (t, file) => {
+  const other = await open(t, file);
+  other.exec("CREATE TABLE theirs (a)");
+  const locked = await newFile(t);
+  const lock = await open(t, locked);
+  lock.exec("BEGIN EXCLUSIVE");
+  const rows: [db: string, code: number, line: RegExp][] = [
+    ["", 2, /^the database must be a file: --db tasks.sqlite\n$/],
+    [file, 2, /^cannot use .*: it is another program's database; name another file\n$/],
+    [`${file}/x`, 2, /^cannot use .*: it must be a file in a folder that is there and .*\n$/],
+    [locked, 1, /^cannot use .*: another program keeps it locked; end that one\n$/],
+  ];
+  await Promise.all(rows.map(async ([db, code, line]) => {
+    const running = run(t, ["--db", db]);
+    assert.deepEqual(await running.ended, { code, signal: null }, db);
+    assert.match(said(running), line);
+    assert.equal(running.out, "");
+  }));
+});
+
+over("the published password in a file keeps the server on the loopback", async (t, file) => {
+  const first = await start(t, [...QUIET, "--db", file]);
+  await ask(first, "GET /users/miguel"); // the password has its hash
+  await stop(first);
+  const args = [...QUIET, "--db", file, "--host", "0.0.0.0"];
+  for (const TODO_USER of ["miguel", "susan"]) {
+    const refused = run(t, args, { PORT: "0", TODO_USER, TODO_PASSWORD: "battery staple" });
+    assert.deepEqual(await refused.ended, { code: 2, signal: null });
+    assert.match(
+      said(refused),
+      /^change the password of miguel before you listen on 0.0.0.0: .*\n$/,
+    );
+  }
+  const home = await start(t, [...QUIET, "--db", file]);
+  await ask(home, "PUT /users/miguel", { content: { password: "correct horse" } });
+  await stop(home);
+  const server = await start(t, args, { TODO_PASSWORD: "battery staple" });
+  const authorization = basic("miguel", "correct horse"); // the file's counts
+  assert.equal((await ask(server, "GET /tasks", { authorization })).status, 200);
+});

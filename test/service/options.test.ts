@@ -1,0 +1,174 @@
+// Flags and variables: what they mean, which one wins, and what is said of a bad one.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Options, readOptions, UsageError } from "../../lib/options.ts";
+
+type Env = Readonly<Record<string, string>>;
+type Row = [args: string[], env: Env, expected: Partial<Options>];
+
+const PASSWORD: Env = { TODO_PASSWORD: "correct horse" };
+
+/** What readOptions says of these, or "" where it takes them. */
+function refusal(args: string[], env: Env): string {
+  try {
+    readOptions(args, env);
+    return "";
+  } catch (error) {
+    if (error instanceof UsageError) return error.message;
+    throw error;
+  }
+}
+
+/** Checks the options of each row, as far as the row names them. */
+function check(rows: Row[]): void {
+  for (const [args, env, expected] of rows) {
+    const options = readOptions(args, env);
+    assert.deepEqual(options, { ...options, ...expected }, JSON.stringify([args, env]));
+  }
+}
+
+test("without flags and variables it is the tutorial's service", () => {
+  const defaults = {
+    port: 5000,
+    host: "127.0.0.1",
+    loopback: true,
+    db: undefined,
+    user: "miguel",
+    password: "python",
+    tls: undefined,
+    publicUrl: undefined,
+    corsOrigins: [],
+    quiet: false,
+  };
+  check([
+    [[], {}, defaults],
+    [[], { PORT: "", HOST: "", TODO_USER: "", TODO_PASSWORD: "", TODO_PUBLIC_URL: "" }, defaults],
+    [[], { TODO_DB: "" }, defaults],
+    [[], { TODO_TLS_CERT: "", TODO_TLS_KEY: "", TODO_CORS_ORIGIN: "" }, defaults],
+  ]);
+});
+
+test("a flag wins over its variable", () => {
+  const env = { PORT: "8080", HOST: "localhost", TODO_PUBLIC_URL: "https://a.example" };
+  check([
+    [[], env, { port: 8080, host: "localhost", publicUrl: "https://a.example" }],
+    [["--port", "0"], env, { port: 0, host: "localhost" }],
+    [["--port=65535"], env, { port: 65535 }],
+    [["--host", "127.0.0.2"], env, { port: 8080, host: "127.0.0.2" }],
+    [["--public-url", "https://b.example"], env, { publicUrl: "https://b.example" }],
+    [["--port", "1"], { PORT: "not even looked at" }, { port: 1 }],
+    [["--quiet"], {}, { quiet: true }],
+    [[], { TODO_DB: "a.sqlite" }, { db: "a.sqlite" }],
+    [["--db", "b.sqlite"], { TODO_DB: "a.sqlite" }, { db: "b.sqlite" }],
+    [[], { TODO_USER: "s.u_s-1", TODO_PASSWORD: "a:b c" }, { user: "s.u_s-1", password: "a:b c" }],
+  ]);
+});
+
+test("--help asks for nothing else, whatever the variables hold", () => {
+  assert.equal(readOptions(["--quiet", "--help"], { PORT: "http" }), undefined);
+});
+
+test("a bad flag or variable is one line that names the mend", () => {
+  const rows: [args: string[], env: Env, message: RegExp][] = [
+    [["--prot", "1"], {}, /--prot.*--help/],
+    [["-p", "1"], {}, /-p.*--help/],
+    [["--port"], {}, /--port.*--help/],
+    [["--port", "--quiet"], {}, /--port.*--help/],
+    [["--port", "-1"], {}, /--port.*--help/],
+    [["--quiet=yes"], {}, /--quiet.*--help/],
+    [["5000"], {}, /5000.*--help/],
+    [["--", "5000"], {}, /5000.*--help/],
+    [["--port=-1"], {}, /port.*0 to 65535.*"-1"/],
+    [["--port", "65536"], {}, /port.*0 to 65535.*"65536"/],
+    [["--port", "abc"], {}, /port.*0 to 65535.*"abc"/],
+    [["--port", "1.5"], {}, /port.*0 to 65535.*"1\.5"/],
+    [["--port", "0x50"], {}, /port.*0 to 65535.*"0x50"/],
+    [["--port", ""], {}, /port.*0 to 65535.*""/],
+    [[], { PORT: "http" }, /port.*0 to 65535.*"http"/],
+    [["--host", ""], {}, /host.*127\.0\.0\.1/],
+    [["--db", ""], {}, /database.*--db tasks\.sqlite/],
+    [[], { TODO_USER: "mig:uel" }, /TODO_USER.*letters/],
+    [[], { TODO_USER: "mig uel" }, /TODO_USER.*letters/],
+    [[], { TODO_USER: "m".repeat(65) }, /TODO_USER.*64/],
+    [[], { TODO_PUBLIC_URL: "todo.example" }, /public URL.*https:.*"todo\.example"/],
+  ];
+  for (const [args, env, message] of rows) {
+    const said = refusal(args, env);
+    assert.match(said, message);
+    assert.doesNotMatch(said, /\n/);
+  }
+});
+
+test("with the published password the server stays on the loopback", () => {
+  const loopback = ["localhost", "LOCALHOST", "127.0.0.1", "127.1.2.3", "::1"];
+  const open = ["0.0.0.0", "::", "192.0.2.1", "todo.example", "127.0.0.1.example", "localhost.x"];
+  for (const host of loopback) assert.equal(refusal(["--host", host], {}), "", host);
+  for (const host of open) {
+    const published = [{}, { TODO_PASSWORD: "python" }, { TODO_USER: "susan" }];
+    for (const env of published) {
+      const said = refusal(["--host", host], env);
+      assert.ok(said.includes("TODO_PASSWORD") && said.includes(host), said);
+    }
+    assert.match(refusal([], { HOST: host }), /TODO_PASSWORD/);
+    assert.equal(refusal(["--host", host], PASSWORD), "", host);
+    assert.equal(readOptions(["--host", host], PASSWORD)?.loopback, false);
+  }
+});
+
+test("a public URL has a scheme, an authority, perhaps a path, and no slash at its end", () => {
+  const good = [
+    ["https://todo.example", "https://todo.example"],
+    ["http://todo.example:8080", "http://todo.example:8080"],
+    ["https://[::1]:8443", "https://[::1]:8443"],
+    ["https://todo.example/", "https://todo.example"],
+    ["https://todo.example/lists//", "https://todo.example/lists"],
+    ["HTTPS://Todo.Example:443/Lists", "https://todo.example/Lists"],
+  ] as const;
+  check(good.map(([text, publicUrl]): Row => [["--public-url", text], {}, { publicUrl }]));
+
+  const bad = [
+    ...["todo.example", "localhost:5000", "//todo.example", "/lists", "ftp://todo.example"],
+    ...["https://", "https://to do.example", "https://todo.example:99999", "javascript:alert(1)"],
+    ...["https://todo.example?a=b", "https://todo.example/#top", "https://me:pw@todo.example"],
+  ];
+  for (const text of bad) assert.match(refusal(["--public-url", text], {}), /public URL/, text);
+});
+
+test("TLS needs a certificate and a key, from flags or variables", () => {
+  const both = { cert: "a.pem", key: "b.pem" };
+  check([
+    [["--tls-cert", "a.pem", "--tls-key", "b.pem"], {}, { tls: both }],
+    [["--tls-cert", "a.pem"], { TODO_TLS_KEY: "b.pem" }, { tls: both }],
+    [[], { TODO_TLS_CERT: "a.pem", TODO_TLS_KEY: "b.pem" }, { tls: both }],
+    [["--tls-key", "b.pem"], { TODO_TLS_CERT: "a.pem", TODO_TLS_KEY: "c.pem" }, { tls: both }],
+  ]);
+  assert.match(refusal(["--tls-cert", "a.pem"], {}), /both: add --tls-key/);
+  assert.match(refusal([], { TODO_TLS_KEY: "b.pem" }), /both: add --tls-cert/);
+});
+
+test("an origin is a scheme, a host, perhaps a port, letter by letter as browsers send it", () => {
+  const good = ["https://app.example", "http://localhost:3000", "http://[::1]:81", "app://host"];
+  const flags = good.flatMap((origin) => ["--cors-origin", origin]);
+  check([
+    [flags, {}, { corsOrigins: good }],
+    [[], { TODO_CORS_ORIGIN: good.join(",") }, { corsOrigins: good }],
+    [[], { TODO_CORS_ORIGIN: ` ${good.join(" , ")}\n` }, { corsOrigins: good }],
+    [["--cors-origin", "http://a"], { TODO_CORS_ORIGIN: "http://b" }, {
+      corsOrigins: ["http://a"],
+    }],
+  ]);
+  const bad = [
+    ...["", "*", "https://*", "https://*.app.example", "app.example", "localhost:3000", "//a"],
+    ...["https://app.example/", "https://app.example/a", "https://app.example?a", "https://a#b"],
+    ...["https://me@app.example", "https://app.example:443", "http://a:80", "http://a:99999"],
+    ...["HTTPS://app.example", "https://App.example", "https://b\u00fccher.example", "file://"],
+    ...["https://a,https://b", "https://a https://b", "mailto:a@b", "https://"],
+  ];
+  for (const origin of bad) {
+    const said = refusal(["--cors-origin", origin], {});
+    assert.match(said, /^a CORS origin .* like https:\/\/app\.example .*, not "/, origin);
+    assert.ok(said.endsWith(`"${origin}"`));
+  }
+  assert.match(refusal([], { TODO_CORS_ORIGIN: "http://a,null" }), /"null" is sent for .* anybody/);
+});

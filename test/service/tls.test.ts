@@ -1,0 +1,249 @@
+// HTTPS: what is different until a handshake is done, and that nothing is afterwards.
+
+import assert from "node:assert/strict";
+import { createPrivateKey } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { test, type TestContext } from "node:test";
+import * as tls from "node:tls";
+import { selfSigned } from "../tools/certificate.ts";
+import { ask, BASE, bytes, dial, ON_BUN, ON_NODE, run, type Server, start } from "../tools/start.ts";
+
+const HSTS = "max-age=15768000";
+
+const folder = mkdtempSync(join(tmpdir(), "todo-tls-"));
+process.on("exit", () => rmSync(folder, { recursive: true }));
+
+/** Writes a file into a folder that is gone with the test; gives its path. */
+function file(name: string, content: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+/** The variables for a new certificate in two new files. */
+function newFiles(name: string): { TODO_TLS_CERT: string; TODO_TLS_KEY: string } {
+  const { cert, key } = selfSigned();
+  return { TODO_TLS_CERT: file(`${name}.crt`, cert), TODO_TLS_KEY: file(`${name}.key`, key) };
+}
+
+const FILES = newFiles("server");
+
+test("a certificate that is of no use ends with one line that names the mend", async (t) => {
+  const { TODO_TLS_CERT: cert, TODO_TLS_KEY: key } = FILES;
+  const locked = createPrivateKey(selfSigned().key).export({
+    type: "pkcs8",
+    format: "pem",
+    cipher: "aes-256-cbc",
+    passphrase: "secret",
+  });
+  const encrypted = file("locked.key", locked.toString());
+  const other = newFiles("other").TODO_TLS_KEY;
+  const missing = join(folder, "missing");
+  const text = file("text", "no PEM\n");
+  const wrong: [cert: string, key: string, line: RegExp][] = [
+    [cert, "", /^TLS needs both: add --tls-key FILE$/],
+    ["", key, /^TLS needs both: add --tls-cert FILE$/],
+    [missing, key, /^--tls-cert must name a file that can be read: ENOENT.*missing'?$/],
+    [cert, missing, /^--tls-key must name a file that can be read: ENOENT.*missing'?$/],
+    [cert, folder, /^--tls-key must name a file that can be read: EISDIR.*$/],
+    [text, key, /^--tls-cert must name a certificate in PEM, not .*text$/],
+    [key, key, /^--tls-cert must name a certificate in PEM, not .*server\.key$/],
+    [cert, text, /^--tls-key must name a key in PEM that needs no passphrase, not .*text$/],
+    [cert, cert, /^--tls-key must name a key in PEM that needs no passphrase, not .*\.crt$/],
+    [cert, encrypted, /^--tls-key must name a key in PEM that needs no passphrase, not .*$/],
+    [
+      cert,
+      other,
+      /^the key in .*other\.key does not fit the first certificate in .*server\.crt$/,
+    ],
+  ];
+  await Promise.all(wrong.map(async ([cert, key, line]) => {
+    const running = run(t, ["--port", "0"], { TODO_TLS_CERT: cert, TODO_TLS_KEY: key });
+    assert.deepEqual(await running.ended, { code: 2, signal: null }, running.err);
+    assert.match(running.err, /^.*\n$/);
+    assert.match(running.err.trimEnd(), line);
+    assert.equal(running.out, "");
+  }));
+});
+
+test("flags and variables mean the same, and every uri begins with https", async (t) => {
+  const { TODO_TLS_CERT: cert, TODO_TLS_KEY: key } = FILES;
+  const byFlags = run(t, ["--port", "0", "--tls-cert", cert, "--tls-key", key]);
+  await byFlags.prints(/^Listening on https:\/\/127\.0\.0\.1:\d+\/ \(Ctrl-C stops it\)\n/);
+  const server = await start(t, [], FILES);
+  assert.equal(server.origin, `https://127.0.0.1:${server.port}`);
+  const made = await ask(server, "POST /tasks", { content: { title: "Read a book" } });
+  assert.equal(made.headers.location, `${server.origin}${BASE}/tasks/3`);
+  assert.match(made.text, new RegExp(`"uri": "${made.headers.location}"`));
+  const page = await ask(server, "GET /tasks?per_page=1");
+  assert.match(`${page.headers["link"]}`, new RegExp(`^<${server.origin}/`));
+});
+
+test("every answer over TLS says to come with HTTPS again, none without TLS does", async (t) => {
+  const server = await start(t, [], FILES);
+  const plain = await start(t, ["--public-url", "https://todo.example"]);
+  const { etag = "" } = (await ask(server, "GET /tasks/1")).headers;
+  const rows: [line: string, options: Parameters<typeof ask>[2], status: number][] = [
+    ["GET /tasks/1", {}, 200],
+    ["HEAD /tasks/1", {}, 200],
+    ["GET /tasks/1", { headers: { "If-None-Match": etag } }, 304],
+    ["OPTIONS /tasks", {}, 204],
+    ["POST /tasks", { content: {} }, 400],
+    ["GET /tasks", { authorization: undefined }, 401],
+    ["GET /tasks/9", {}, 404],
+    ["PUT /tasks", { content: {} }, 405],
+    ["DELETE /tasks/1", { headers: { "If-Match": '"x"' } }, 412],
+    ["GET /tasks", { headers: { Host: "a b" } }, 400],
+    ["GET /tasks", { headers: { Expect: "tea" } }, 417],
+  ];
+  for (const [line, options, status] of rows) {
+    const answer = await ask(server, line, options);
+    assert.equal(answer.status, status);
+    assert.equal(answer.headers["strict-transport-security"], HSTS, line);
+    const without = await ask(plain, line, options);
+    assert.equal(without.headers["strict-transport-security"], undefined, line);
+  }
+  const malformed = await (await dial(t, server.port, "NOT HTTP\r\n\r\n")).closed;
+  assert.match(malformed, /^HTTP\/1.1 400 Bad Request\r\n/);
+  assert.match(malformed, new RegExp(`^Strict-Transport-Security: ${HSTS}\r$`, "mi"));
+});
+
+/** Shakes hands, and tells how that went; the version and protocol agreed on, or an error's code. */
+async function shakeHands(t: TestContext, server: Server, options: tls.ConnectionOptions) {
+  const to = { host: "127.0.0.1", port: server.port, rejectUnauthorized: false };
+  const socket = tls.connect({ ...to, ...options }).on("error", () => {});
+  t.after(() => socket.destroy());
+  try {
+    await once(socket, "secureConnect");
+    return `${socket.getProtocol()} ${socket.alpnProtocol}`;
+  } catch {
+    return "refused";
+  }
+}
+
+test("TLS 1.2 and up, and HTTP/1.1 in it", async (t) => {
+  // Even where Node was told to be lax.
+  const NODE_OPTIONS = "--tls-min-v1.0 --tls-cipher-list=DEFAULT@SECLEVEL=0";
+  const server = await start(t, [], { ...FILES, NODE_OPTIONS });
+  const only = (version: tls.SecureVersion) => ({ minVersion: version, maxVersion: version });
+  const old = { ...only("TLSv1.1"), ciphers: "DEFAULT@SECLEVEL=0" };
+  assert.equal(await shakeHands(t, server, old), "refused");
+  assert.equal(await shakeHands(t, server, only("TLSv1.2")), "TLSv1.2 false");
+  assert.equal(await shakeHands(t, server, only("TLSv1.3")), "TLSv1.3 false");
+  if (ON_BUN) return t.diagnostic("Bun takes no part in the choice of a protocol");
+  const both = { ALPNProtocols: ["h2", "http/1.1"] };
+  assert.equal(await shakeHands(t, server, both), "TLSv1.3 http/1.1");
+  assert.equal(await shakeHands(t, server, { ALPNProtocols: ["h2"] }), "refused");
+});
+
+/** Sends bytes without TLS. All that came back, once the server has ended the connection. */
+async function sendPlain(t: TestContext, { port }: Server, bytes: string): Promise<string> {
+  const socket = connect(port, "127.0.0.1").setEncoding("latin1");
+  t.after(() => socket.destroy());
+  let text = "";
+  socket.on("data", (more: string) => text += more).on("error", () => {});
+  socket.write(bytes, "latin1");
+  await once(socket, "close");
+  return text;
+}
+
+test("HTTP without TLS is told what this port speaks", {
+  skip: !ON_NODE && "on Deno and Bun the connection ends without a word",
+}, async (t) => {
+  const server = await start(t, [], FILES);
+  const text = await sendPlain(t, server, bytes("GET /"));
+  assert.match(text, /^HTTP\/1.1 400 Bad Request\r\n/);
+  assert.match(text, /^Connection: close\r$/m);
+  assert.doesNotMatch(text, /Strict-Transport-Security/i); // RFC 6797 §7.2
+  assert.match(text, /\n {2}"message": "this port speaks HTTPS; begin the URL with https:"\n}\n$/);
+  assert.equal((await ask(server, "GET /tasks/1")).status, 200);
+  assert.equal(server.err, "");
+});
+
+test("what is no handshake ends the connection, and one that stalls does after 10 s", async (t) => {
+  const server = await start(t, [], FILES);
+  const before = Date.now();
+  await Promise.all([
+    sendPlain(t, server, `\x16\x03\x01\x00\x05${"x".repeat(5)}`),
+    sendPlain(t, server, "\x00".repeat(100)),
+  ]);
+  assert.ok(Date.now() - before < 5000);
+  if (!ON_BUN) { // there silence may last
+    await sendPlain(t, server, "\x16\x03\x01");
+    const took = Date.now() - before;
+    assert.ok(took > 9900 && took < 15_000, `${took} ms`);
+  }
+  assert.equal((await ask(server, "GET /tasks/1")).status, 200);
+  assert.equal(server.err, "");
+});
+
+test("half a handshake does not hold up a stop, and a whole one is answered", async (t) => {
+  const server = await start(t, [], FILES);
+  const idle = await dial(t, server.port, bytes(`GET ${BASE}/tasks/1`));
+  await idle.receives(/groceries/);
+  const content = '{"title":"Read a book"}';
+  const fields = ["Content-Type: application/json", `Content-Length: ${content.length}`];
+  const busy = await dial(
+    t,
+    server.port,
+    bytes(`POST ${BASE}/tasks`, [...fields, "Expect: 100-continue"]),
+  );
+  await busy.receives(/100 Continue/);
+  // Bun does not tell of handshakes under way; there a stop takes its 10 s for them.
+  const halves = (ON_BUN ? [] : ["", "\x16\x03\x01"]).map((half) => sendPlain(t, server, half));
+  assert.equal((await ask(server, "GET /tasks/1")).status, 200); // it has the halves by now
+  server.child.kill("SIGTERM");
+  await Promise.all([idle.closed, ...halves]);
+  busy.socket.write(content);
+  assert.match(await busy.closed, /201 Created[^]*\r\nConnection: close\r\n/i);
+  const before = Date.now();
+  assert.deepEqual(await server.ended, { code: 0, signal: null });
+  assert.ok(Date.now() - before < 5000);
+});
+
+/** Whose certificate a new connection sees. */
+async function seen(t: TestContext, { port }: Server): Promise<string> {
+  const socket = tls.connect({ host: "127.0.0.1", port, rejectUnauthorized: false });
+  t.after(() => socket.destroy());
+  await once(socket, "secureConnect");
+  const { serialNumber } = socket.getPeerCertificate();
+  socket.destroy(); // or the server's end would reset it
+  return serialNumber;
+}
+
+test("SIGHUP: a new certificate for new connections, the others stay", {
+  skip: ON_BUN && "Bun has no setSecureContext: a new certificate needs a new start",
+}, async (t) => {
+  const files = newFiles("renewed");
+  const server = await start(t, [], files);
+  const fields = ["Content-Type: application/json", "Content-Length: 2", "Expect: 100-continue"];
+  const line = await dial(t, server.port, bytes(`PUT ${BASE}/tasks/1`, fields));
+  await line.receives(/100 Continue/);
+  const first = await seen(t, server);
+
+  newFiles("renewed");
+  server.child.kill("SIGHUP");
+  await server.prints(/^The certificate was read again\n/m);
+  const second = await seen(t, server);
+  assert.notEqual(second, first);
+
+  file("renewed.key", "half a f");
+  server.child.kill("SIGHUP");
+  await server.prints(/^the certificate stays as it was: --tls-key must name .*\n/m);
+  assert.equal(await seen(t, server), second);
+
+  line.socket.write("{}");
+  await line.receives(/send one of title, description, done/);
+  assert.equal(server.err.trimEnd().split("\n").length, 1);
+});
+
+test("without TLS, SIGHUP ends the server as it ends any program", async (t) => {
+  const server = await start(t);
+  server.child.kill("SIGHUP");
+  assert.deepEqual(await server.ended, { code: null, signal: "SIGHUP" });
+});

@@ -1,0 +1,321 @@
+// Users, row by row of the contract: who may register, see, change and leave; and many passwords.
+
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { once } from "node:events";
+import { Agent, type IncomingMessage, request } from "node:http";
+import { test, type TestContext } from "node:test";
+import { type Answer, type Ask, ask, BASE, type Server, start } from "../tools/start.ts";
+
+const PASSWORD = "correct horse";
+const basic = (username: string, password = PASSWORD) =>
+  `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+const as = (username: string, password = PASSWORD) => ({
+  authorization: basic(username, password),
+});
+const ANYONE = { authorization: undefined };
+
+const user = ({ origin }: Server, username: string, email = "") => ({
+  user: { username, email, uri: `${origin}${BASE}/users/${username}` },
+});
+const forbidden = { error: "Forbidden" };
+const bad = (message: string) => ({ error: "Bad request", message });
+
+const register = (server: Server, username: string, password = PASSWORD, email?: string) =>
+  ask(server, "POST /users", { ...ANYONE, content: { username, password, email } });
+
+type Row = [line: string, ask: Ask, status: number, content?: unknown];
+
+/** Asks row by row; no answer holds anything of a password. */
+async function walk(server: Server, rows: Row[]): Promise<void> {
+  for (const [line, options, status, content] of rows) {
+    const got = await ask(server, line, options);
+    const name = `${line} ${JSON.stringify(options)}`;
+    assert.equal(got.status, status, `${name}: ${got.text}`);
+    if (content !== undefined) assert.deepEqual(got.json, content, name);
+    keepsQuiet(got);
+  }
+}
+
+function keepsQuiet({ text, headers, status }: Answer): void {
+  const all = `${JSON.stringify(headers)} ${text}`;
+  assert.ok(!all.includes(PASSWORD) && !all.includes("battery"), all);
+  if (status < 400) assert.doesNotMatch(text, /password|salt|hash/i);
+}
+
+test("registering: 201, where the user is, and an empty list of their own", async (t) => {
+  const server = await start(t, ["--quiet"]);
+  const made = await register(server, "susan", PASSWORD, "susan@todo.example");
+  const susan = user(server, "susan", "susan@todo.example");
+  assert.deepEqual([made.status, made.json], [201, susan]);
+  assert.equal(made.headers.location, susan.user.uri);
+  assert.equal(made.headers["cache-control"], "no-store");
+  keepsQuiet(made);
+  const got = await ask(server, "GET /users/susan", as("susan"));
+  assert.deepEqual([got.status, got.json], [200, susan]);
+  assert.equal(got.headers.etag, made.headers.etag);
+  assert.equal(got.headers["cache-control"], "private, no-cache");
+  keepsQuiet(got);
+  await walk(server, [
+    ["GET /tasks", as("susan"), 200, { tasks: [] }],
+    ["GET /users/miguel", {}, 200, user(server, "miguel")],
+    [
+      "POST /users",
+      { ...ANYONE, content: { username: "susan", password: "battery staple" } },
+      409,
+      {
+        error: "Conflict",
+        message: "there is a user susan already",
+      },
+    ],
+    ["POST /users", { content: { username: "miguel", password: "battery staple" } }, 409],
+    ["GET /users/susan", as("susan"), 200, susan],
+    ["GET /users/susan", as("susan", "battery staple"), 401],
+  ]);
+});
+
+const USERNAME = "username must be 1 to 64 letters, digits, dots, hyphens or underscores";
+const LENGTH = "password must be a string of 8 to 1024 characters";
+const EMAIL = "email must be a string";
+
+test("what a new user may not be like: 400, all of it in one message", async (t) => {
+  const server = await start(t, ["--quiet"]);
+  const rows: [content: unknown, message: string][] = [
+    [{}, "username is missing; password is missing"],
+    [{ username: "ana" }, "password is missing"],
+    [{ password: PASSWORD }, "username is missing"],
+    [{ username: 1, password: 2, email: 3 }, `${USERNAME}; ${LENGTH}; ${EMAIL}`],
+    [{ email: null }, `username is missing; password is missing; ${EMAIL}`],
+    ...["", "a b", "a/b", "a:b", "a%20b", "ä", "ana\n", "a".repeat(65), null, ["ana"]].map((
+      username,
+    ): [unknown, string] => [{ username, password: PASSWORD }, USERNAME]),
+    ...["", "1234567", "é".repeat(7), "🛒".repeat(4), "x".repeat(1025), 12345678, null].map((
+      password,
+    ): [unknown, string] => [{ username: "ana", password }, LENGTH]),
+    [{ username: "ana", password: PASSWORD, email: 1 }, EMAIL],
+    [{ username: "ana", password: PASSWORD, email: null }, EMAIL],
+    [[], "the content must be a JSON object"],
+    ["null", "the content must be a JSON object"],
+  ];
+  const put = rows.filter(([content]) => JSON.stringify(content).includes('"username":"ana"'));
+  await walk(server, [
+    ...rows.map(([content, message]): Row => [
+      "POST /users",
+      { ...ANYONE, content },
+      400,
+      bad(message),
+    ]),
+    // A change is judged by the same rules.
+    ...put.filter(([, message]) => !message.includes("missing")).map(([content, message]): Row => [
+      "PUT /users/miguel",
+      { content },
+      400,
+      bad(message),
+    ]),
+    ["PUT /users/miguel", { content: {} }, 400, bad("send one of password, email")],
+    ["GET /users/miguel", {}, 200, user(server, "miguel")],
+    ["GET /users/ana", as("ana"), 401],
+  ]);
+});
+
+test("the shortest and the longest name and password there may be", async (t) => {
+  const server = await start(t, ["--quiet"]);
+  const longest = `.-_${"aZ9".repeat(20)}x`;
+  const rows: [username: string, password: string][] = [
+    ["7", "¶:🛒: :☃ "],
+    [longest, "x".repeat(1024)],
+  ];
+  for (const [username, password] of rows) {
+    assert.equal((await register(server, username, password)).status, 201);
+    const got = await ask(server, `GET /users/${username}`, as(username, password));
+    assert.deepEqual([got.status, got.json], [200, user(server, username)]);
+  }
+  await walk(server, [["GET /tasks", as("7", "¶"), 401]]);
+});
+
+test("one's own user is there; any other name, there or not, is 403", async (t) => {
+  const server = await start(t, ["--quiet"]);
+  await register(server, "susan");
+  const rows = ["susan", "nobody", "MIGUEL", "miguel%20", "%2F", "__proto__"].flatMap((name) =>
+    [
+      [`GET /users/${name}`, {}, 403, forbidden],
+      [`PUT /users/${name}`, { content: "{" }, 403, forbidden],
+      [`DELETE /users/${name}`, {}, 403, forbidden],
+    ] satisfies Row[]
+  );
+  await walk(server, [
+    ...rows,
+    ["GET /users/susan", ANYONE, 401],
+    ["PUT /users/susan", ANYONE, 401],
+    ["DELETE /users/susan", ANYONE, 401],
+    ["GET /users/", {}, 404],
+    ["GET /users/miguel/tasks", {}, 404],
+    ["GET /users/%6Diguel", {}, 200, user(server, "miguel")],
+    ["GET /users/susan", as("susan"), 200, user(server, "susan")],
+  ]);
+});
+
+test("methods: HEAD, OPTIONS and 405 on both paths", async (t) => {
+  const server = await start(t, ["--quiet"]);
+  const rows: [line: string, status: number, allow?: string][] = [
+    ["HEAD /users/miguel", 200],
+    ["OPTIONS /users", 204, "POST, OPTIONS"],
+    ["OPTIONS /users/nobody", 204, "GET, HEAD, PUT, DELETE, OPTIONS"],
+    ["GET /users", 405, "POST, OPTIONS"],
+    ["DELETE /users", 405, "POST, OPTIONS"],
+    ["POST /users/miguel", 405, "GET, HEAD, PUT, DELETE, OPTIONS"],
+    ["PATCH /users/miguel", 405, "GET, HEAD, PUT, DELETE, OPTIONS"],
+  ];
+  for (const [line, status, allow] of rows) {
+    const got = await ask(server, line, status === 200 ? {} : ANYONE);
+    assert.deepEqual([got.status, got.headers.allow], [status, allow], line);
+    keepsQuiet(got);
+  }
+  const [got, head] = [
+    await ask(server, "GET /users/miguel"),
+    await ask(server, "HEAD /users/miguel"),
+  ];
+  assert.equal(head.text, "");
+  assert.equal(head.headers["content-length"], String(Buffer.byteLength(got.text)));
+});
+
+test("each user has a list of their own, and no id is given twice", async (t) => {
+  const server = await start(t, ["--quiet"]);
+  await register(server, "susan");
+  const task = (id: number, title: string) => ({
+    title,
+    done: false,
+    description: "",
+    uri: `${server.origin}${BASE}/tasks/${id}`,
+  });
+  const [hers, his] = [task(3, "hers"), task(4, "his")];
+  const others: [path: string, who: Ask][] = [
+    ["/tasks/3", {}],
+    ["/tasks/4", as("susan")],
+    ["/tasks/1", as("susan")],
+  ];
+  await walk(server, [
+    ["POST /tasks", { ...as("susan"), content: { title: "hers" } }, 201, { task: hers }],
+    ["POST /tasks", { content: { title: "his" } }, 201, { task: his }],
+    ["GET /tasks", as("susan"), 200, { tasks: [hers] }],
+    ["GET /tasks?title_prefix=h", {}, 200, { tasks: [his] }],
+    ...others.flatMap(([path, who]): Row[] => [
+      [`GET ${path}`, who, 404],
+      [`HEAD ${path}`, who, 404],
+      [`PUT ${path}`, { ...who, content: { done: true } }, 404],
+      [`PATCH ${path}`, { ...who, content: { done: true } }, 404],
+      [`DELETE ${path}`, who, 404],
+    ]),
+    ["GET /tasks/3", as("susan"), 200, { task: hers }],
+    ["GET /tasks/4", {}, 200, { task: his }],
+    // The tasks go with the user; the name is free again, the ids are not.
+    ["DELETE /users/susan", as("susan"), 200, { result: true }],
+    ["GET /tasks", as("susan"), 401],
+    ["GET /tasks/3", {}, 404],
+    ["POST /users", { content: { username: "susan", password: PASSWORD } }, 201],
+    ["GET /tasks", as("susan"), 200, { tasks: [] }],
+    ["GET /tasks/3", as("susan"), 404],
+    ["POST /tasks", { ...as("susan"), content: { title: "again" } }, 201, {
+      task: task(5, "again"),
+    }],
+  ]);
+});
+
+/** A function that asks for the list on a connection that stays open, and gives the status. */
+function keepAlive(t: TestContext, { port }: Server) {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  t.after(() => agent.destroy());
+  const used = new Set<number | undefined>();
+  return async (authorization: string): Promise<number | undefined> => {
+    const headers = { Authorization: authorization };
+    const asked = request({ host: "127.0.0.1", port, path: `${BASE}/tasks`, headers, agent });
+    const got = await new Promise<IncomingMessage>((resolve, reject) => {
+      asked.on("error", reject).on("response", resolve).end();
+    });
+    used.add(got.socket.localPort);
+    assert.equal(used.size, 1, "one connection");
+    await once(got.resume(), "end");
+    return got.statusCode;
+  };
+}
+
+test("another password counts from the next request on, on every open connection", async (t) => {
+  const server = await start(t, ["--quiet"]);
+  const get = [keepAlive(t, server), keepAlive(t, server)];
+  const [before, after] = [basic("miguel", "python"), basic("miguel", "battery staple")];
+  for (const one of get) assert.equal(await one(before), 200);
+  const email = "miguel@todo.example";
+  await walk(server, [
+    // Another e-mail address leaves the password as it is.
+    ["PUT /users/miguel", { content: { email } }, 200, user(server, "miguel", email)],
+    ["GET /users/miguel", {}, 200, user(server, "miguel", email)],
+    [
+      "PUT /users/miguel",
+      { content: { password: "battery staple" } },
+      200,
+      user(server, "miguel", email),
+    ],
+  ]);
+  for (const one of get) {
+    assert.equal(await one(before), 401);
+    assert.equal(await one(after), 200);
+  }
+  await walk(server, [["DELETE /users/miguel", { authorization: after }, 200, { result: true }]]);
+  for (const one of get) assert.equal(await one(after), 401);
+});
+
+test("the first user can sign in anew after a change in the server's first moment", async (t) => {
+  const server = await start(t, ["--quiet"]);
+  await walk(server, [
+    ["PUT /users/miguel", { content: { email: "miguel@todo.example" } }, 200],
+    ["GET /tasks", { authorization: basic("miguel", "python").replace("Basic", "basic") }, 200],
+  ]);
+});
+
+test("of several who want one name at once, one gets it", async (t) => {
+  const server = await start(t, ["--quiet"]);
+  const passwords = ["password 1", "password 2", "password 3"];
+  const answers = await Promise.all(passwords.map((word) => register(server, "susan", word)));
+  const statuses = answers.map(({ status }) => status);
+  assert.deepEqual(statuses.toSorted(), [201, 409, 409]);
+  const winner = passwords[statuses.indexOf(201)];
+  await walk(server, [["GET /tasks", as("susan", winner), 200, { tasks: [] }]]);
+});
+
+test("--no-registration: nobody new, and everything else as ever", async (t) => {
+  const server = await start(t, ["--quiet", "--no-registration"]);
+  const closed = { error: "Forbidden", message: "this server takes no new users" };
+  await walk(server, [
+    ["POST /users", { content: { username: "susan", password: PASSWORD } }, 403, closed],
+    ["POST /users", { ...ANYONE, content: "{" }, 403, closed],
+    ["GET /users/miguel", {}, 200],
+    ["PUT /users/miguel", { content: { email: "miguel@todo.example" } }, 200],
+  ]);
+});
+
+test("a flood of wrong passwords: some wait, others get 429, and who is in stays in", async (t) => {
+  const server = await start(t, ["--quiet"]);
+  const get = keepAlive(t, server);
+  let waiting = 200;
+  const flood = Promise.all(Array.from({ length: waiting }, async (_, i) => {
+    const answer = await ask(server, "GET /tasks", as(i % 2 ? "miguel" : "nobody", `wrong ${i}`));
+    waiting--;
+    return answer;
+  }));
+  for (let asked = 0; waiting > 0 || asked === 0; asked++) {
+    assert.equal(await get(basic("miguel", "python")), 200);
+  }
+  const answers = await flood;
+  const refused = answers.filter(({ status }) => status === 429);
+  assert.ok(refused.length > 100, `${refused.length}`);
+  assert.ok(answers.every(({ status }) => status === 401 || status === 429));
+  for (const { headers, json } of refused) {
+    assert.equal(headers["retry-after"], "5");
+    const message = "many passwords wait to be checked; try again";
+    assert.deepEqual(json, { error: "Too many requests", message });
+  }
+  // The same password in another spelling, so that it has to be checked.
+  const anew = basic("miguel", "python").replace("Basic", "BASIC");
+  assert.equal(await get(anew), 200);
+  assert.equal(server.err, "");
+});

@@ -1,0 +1,810 @@
+// The page, as a person uses it in a browser, and its files, as a browser fetches them.
+
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { once } from "node:events";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import process from "node:process";
+import { after, before, test, type TestContext } from "node:test";
+import { type Answer, ask, BASE, MIGUEL, type Server, start } from "../tools/start.ts";
+import { Browser, KEY, NO_BROWSER } from "../tools/webdriver.ts";
+
+const ROOT = new URL("../..", import.meta.url);
+const FOLDER = new URL("lib/page/", ROOT);
+const FILES = readdirSync(FOLDER).filter((name) => !name.endsWith(".ts")).sort();
+const TYPES: Readonly<Record<string, string>> = {
+  html: "text/html; charset=utf-8",
+  css: "text/css; charset=utf-8",
+  js: "text/javascript; charset=utf-8",
+  svg: "image/svg+xml; charset=utf-8",
+};
+const read = (name: string) => readFileSync(new URL(name, FOLDER), "utf8");
+const pathOf = (name: string) => name === "index.html" ? "/" : `/page/${name}`;
+
+/** A request as nobody, for a path from the root. */
+const fetchFile = (
+  server: Server,
+  method: string,
+  path: string,
+  headers: Record<string, string> = {},
+): Promise<Answer> => ask(server, `${method} /${path}`, { authorization: undefined, headers });
+
+// The files, over plain HTTP
+
+test("each file of the page is served as what it is, to anyone", async (t) => {
+  const server = await start(t, ["--quiet"]);
+  for (const name of FILES) {
+    const got = await fetchFile(server, "GET", pathOf(name));
+    assert.equal(got.status, 200, name);
+    assert.equal(got.text, read(name));
+    const { headers } = got;
+    assert.equal(headers["content-type"], TYPES[name.split(".")[1] ?? ""]);
+    assert.equal(headers["content-length"], `${Buffer.byteLength(got.text)}`);
+    assert.equal(headers["cache-control"], "private, no-cache");
+    assert.equal(headers["x-content-type-options"], "nosniff");
+    assert.equal(headers["referrer-policy"], "no-referrer");
+    assert.match(
+      `${headers["content-security-policy"]}`,
+      /^default-src 'none'; .*ancestors 'none'/,
+    );
+    assert.match(headers.etag ?? "", /^"[\w-]{43}"$/);
+
+    const again = await fetchFile(server, "GET", pathOf(name), {
+      "If-None-Match": headers.etag ?? "",
+    });
+    assert.deepEqual([again.status, again.text, again.headers.etag], [304, "", headers.etag]);
+    const head = await fetchFile(server, "HEAD", pathOf(name));
+    const { date: _, ...fields } = head.headers;
+    const { date: __, ...expected } = headers;
+    assert.deepEqual([head.status, head.text, fields], [200, "", expected]);
+    const allow = "GET, HEAD, OPTIONS";
+    const options = await fetchFile(server, "OPTIONS", pathOf(name));
+    assert.deepEqual([options.status, options.headers.allow], [204, allow]);
+    const post = await fetchFile(server, "POST", pathOf(name));
+    assert.deepEqual([post.status, post.headers.allow], [405, allow]);
+  }
+  for (const path of ["/page", "/page/", "/page/page.ts", "/page/..%2Fapp.ts", "/index.html"]) {
+    assert.equal((await fetchFile(server, "GET", path)).status, 404, path);
+  }
+});
+
+test("the page is small, plain, and asks for its own files alone", () => {
+  const size = FILES.map((name) => readFileSync(new URL(name, FOLDER)).length);
+  assert.ok(size.reduce((sum, bytes) => sum + bytes) < 40_000, `${size}`);
+  const html = read("index.html");
+  const asked = [...html.matchAll(/ (?:src|href)="([^"]*)"/g)].map(([, address]) => `/${address}`);
+  assert.deepEqual(["/", ...asked].sort(), FILES.map(pathOf).sort());
+  assert.doesNotMatch(html, /<style|\sstyle=|\son\w+=|<script(?! type="module" src)/);
+  for (const name of FILES) {
+    assert.doesNotMatch(
+      read(name),
+      /innerHTML|insertAdjacent|eval\(|[lS]ocalStorage|Storage\b|\.cookie/,
+    );
+    assert.doesNotMatch(read(name).replaceAll("http://www.w3.org/2000/svg", ""), /\bhttps?:\/\/\w/);
+  }
+});
+
+// What the tutorial's author's own JavaScript client sends (it is jQuery's $.ajax, with
+// `cache: false` and `beforeSend` for the credentials), and what it expects.
+test("the tutorial author's own client gets what it expects", async (t) => {
+  const server = await start(t, ["--quiet"]);
+  const jquery = (authorization: string) => ({
+    "X-Requested-With": "XMLHttpRequest",
+    Accept: "application/json, text/javascript, */*; q=0.01",
+    Authorization: authorization,
+    Origin: server.origin,
+    "Sec-Fetch-Dest": "empty",
+    "Sec-Fetch-Mode": "cors",
+    "Sec-Fetch-Site": "same-origin",
+  });
+  const tasksUri = `/${BASE}/tasks`;
+  const wrong = await ask(server, `GET ${tasksUri}?_=1369012345678`, {
+    headers: jquery(`Basic ${btoa("miguel:flask")}`),
+    authorization: undefined,
+  });
+  assert.equal(wrong.status, 403);
+  assert.equal(wrong.headers["www-authenticate"], undefined);
+
+  const send = async (method: string, uri: string, content?: unknown) => {
+    const headers = { ...jquery(MIGUEL), "Content-Type": "application/json" };
+    const target = uri.replace(server.origin, "/") + (method === "GET" ? "?_=1369012345679" : "");
+    const got = await ask(server, `${method} ${target}`, { headers, content });
+    return { status: got.status, json: got.json as { tasks: Task[]; task: Task; result: unknown } };
+  };
+  const { json: { tasks } } = await send("GET", tasksUri);
+  assert.deepEqual(tasks.map(({ title, done }) => [title, done]), [
+    ["Buy groceries", false],
+    ["Learn Python", false],
+  ]);
+  const added = await send("POST", tasksUri, { title: "Read a book", description: "" });
+  assert.equal(added.status, 201);
+  const { uri } = added.json.task;
+  // Its edit dialog sends all three back; its "mark" buttons only `done`.
+  const edited = await send("PUT", uri, { title: "Read", description: "Ulysses", done: true });
+  assert.deepEqual([edited.status, edited.json.task], [
+    200,
+    { title: "Read", done: true, description: "Ulysses", uri },
+  ]);
+  assert.equal((await send("PUT", uri, { done: false })).json.task.done, false);
+  assert.deepEqual(await send("DELETE", uri), { status: 200, json: { result: true } });
+  assert.equal((await send("GET", tasksUri)).json.tasks.length, 2);
+});
+
+interface Task {
+  readonly title: string;
+  readonly done: boolean;
+  readonly description: string;
+  readonly uri: string;
+}
+
+/** Asks the server until it has what is waited for. */
+async function untilServer(has: () => Promise<boolean>): Promise<void> {
+  for (const end = Date.now() + 60_000; !await has();) assert.ok(Date.now() < end, `never ${has}`);
+}
+
+async function titles(server: Server, authorization = MIGUEL): Promise<string[]> {
+  const { json } = await ask(server, "GET /tasks", { authorization });
+  return (json as { tasks: Task[] }).tasks.map(({ title }) => title);
+}
+
+async function taskOf(server: Server, id: number): Promise<Task> {
+  return ((await ask(server, `GET /tasks/${id}`)).json as { task: Task }).task;
+}
+
+// In a browser: one for all stories, each with a server, and so an origin, of its own.
+
+/** Runs before the page's own scripts: notes what the policy forbids, and what moves by itself. */
+const WATCH = `window.violations = [];
+  window.shifts = 0;
+  addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
+    violations.push(violatedDirective + " " + blockedURI));
+  new PerformanceObserver((list) => {
+    for (const { value, hadRecentInput } of list.getEntries()) if (!hadRecentInput) shifts += value;
+  }).observe({ type: "layout-shift", buffered: true });`;
+
+/** What is not as it should be on the page as it stands, for whoever needs names, room or contrast. */
+const FAULTS = `const faults = [];
+  const parse = (color) => color.match(/[0-9.]+/g).map(Number);
+  const luminance = (color) => {
+    const [r, g, b] = parse(color).map((c) => c / 255)
+      .map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const { backgroundColor } = getComputedStyle(at);
+      if (parse(backgroundColor)[3] !== 0) return backgroundColor;
+    }
+  };
+  const contrast = (a, b) => {
+    const [low, high] = [luminance(a), luminance(b)].sort((a, b) => a - b);
+    return (high + 0.05) / (low + 0.05);
+  };
+  const say = (element, what) => faults.push(what + ": " + element.outerHTML.slice(0, 120));
+  for (const element of document.querySelectorAll("body *")) {
+    if (!element.checkVisibility() || element.closest(".unseen")) continue;
+    const style = getComputedStyle(element);
+    const words = [...element.childNodes].some((n) => n.nodeType === 3 && n.data.trim() !== "");
+    if (words && contrast(style.color, behind(element)) < 4.5) say(element, "too faint");
+    if (element.placeholder) {
+      const { color } = getComputedStyle(element, "::placeholder");
+      if (contrast(color, behind(element)) < 4.5) say(element, "placeholder too faint");
+    }
+    if (element.matches("input, textarea, button")) {
+      const { width, height } = (element.closest("label.check, fieldset label") ?? element)
+        .getBoundingClientRect();
+      if (Math.min(width, height) < 24) say(element, "too small");
+      if (element.matches("[name]:not([type=radio])")) {
+        const edge = contrast(style.borderBottomColor, behind(element.parentElement));
+        if (edge < 3) say(element, "edge too faint");
+      }
+    }
+  }
+  if (document.documentElement.scrollWidth > innerWidth) faults.push("scrolls sideways");
+  if (document.documentElement.lang !== "en") faults.push("no language");
+  return faults;`;
+
+let browser: Browser;
+let first: string; // its window
+
+before(async () => {
+  if (NO_BROWSER !== false) return;
+  browser = await Browser.start();
+  first = await browser.window();
+  await watch();
+  await leave(); // the browser's own first page
+});
+
+after(() => browser?.close());
+
+const watch = () => browser.cdp("Page.addScriptToEvaluateOnNewDocument", { source: WATCH });
+
+/** Turns to another window of the same browser, at the same page: its handle. */
+async function another(server: Server): Promise<string> {
+  const handle = await browser.newWindow();
+  await watch();
+  await visit(server);
+  return handle;
+}
+
+/** Opens the page of a server, at its size on a desk. */
+async function visit(server: Server): Promise<void> {
+  await browser.size(1000, 800);
+  await browser.open(server.origin);
+}
+
+/** Leaves the page, and its windows but one, and forgets what it did. */
+async function leave(): Promise<void> {
+  for (const handle of await browser.windows()) {
+    await browser.turnTo(handle);
+    if (handle !== first) await browser.closeWindow();
+  }
+  await browser.turnTo(first);
+  await browser.open("data:,");
+  await browser.console();
+  await browser.requests();
+}
+
+/** A server, the page, and what happens there. `provokes` names the refusals that are a part of it. */
+function story(
+  name: string,
+  tell: (server: Server, t: TestContext) => Promise<void>,
+  provokes?: RegExp,
+): void {
+  test(name, { skip: NO_BROWSER }, async (t) => {
+    const server = await start(t, ["--quiet"]);
+    try {
+      await visit(server);
+      await tell(server, t);
+      // The browser notes every refusal, whatever a page makes of it; of all else there is nothing.
+      const told = (await browser.console()).map(({ source, message }) => `${source} ${message}`);
+      const isProvoked = (line: string) =>
+        line.startsWith("network ") && provokes?.test(line) === true;
+      assert.deepEqual(told.filter((line) => !isProvoked(line)), []);
+      assert.deepEqual(await browser.run("return window.violations"), []);
+      const elsewhere = (await browser.requests())
+        .filter((url) => !url.startsWith(`${server.origin}/`));
+      assert.deepEqual(elsewhere, []);
+    } finally {
+      await leave();
+    }
+  });
+}
+
+async function signIn(username = "miguel", password = "python"): Promise<void> {
+  await browser.fill("Username", username);
+  await browser.fill("Password", password);
+  await browser.press("Sign in");
+  await browser.find("#list");
+}
+
+async function value(label: string): Promise<string> {
+  return String(await browser.run("return arguments[0].value", await browser.field(label)));
+}
+
+/** The error that a field is described by, once it has one, and the focus. */
+async function errorAt(label: string): Promise<string> {
+  const error = `args[0].ariaInvalid === "true" && document.activeElement === args[0] &&
+    document.getElementById(args[0].getAttribute("aria-describedby")).textContent`;
+  return String(await browser.until(error, await browser.field(label)));
+}
+
+const box = (title: string) =>
+  browser.find(`//li[.//*[@class = "title"] = ${JSON.stringify(title)}]//input`);
+const radio = (name: string) => browser.find(`//fieldset/label[. = "${name}"]`);
+const count = (text: string) =>
+  browser.until("document.getElementById('count').textContent === args[0]", text);
+const shown = () =>
+  browser.run(`return [...document.querySelectorAll("#tasks .view .title")]
+    .filter((title) => title.checkVisibility()).map(({ textContent }) => textContent)`);
+const focus = () =>
+  browser.run(`const { ariaLabel, textContent, name } = document.activeElement;
+    return ariaLabel || textContent || name`);
+
+story("it is its own files, each asked for once, and nothing moves", async (server) => {
+  await browser.until("document.readyState === 'complete'");
+  const asked = await browser.requests();
+  // The icon is asked for by browsers that show one.
+  const own = FILES.filter((name) => name !== "icon.svg").map((name) =>
+    server.origin + pathOf(name)
+  );
+  assert.deepEqual(asked.filter((url) => !url.endsWith("/icon.svg")).sort(), own.sort());
+  await signIn();
+  await browser.sees("Buy groceries");
+  await ask(server, "POST /tasks", { content: { title: "From elsewhere" } });
+  await browser.sees("From elsewhere");
+  assert.equal(await browser.run("return window.shifts"), 0);
+  const kept = "return [document.cookie, localStorage.length, sessionStorage.length]";
+  assert.deepEqual(await browser.run(kept), ["", 0, 0]);
+});
+
+test(
+  "the policy bites: what the stories look for in vain is seen here",
+  { skip: NO_BROWSER },
+  async (t) => {
+    const server = await start(t, ["--quiet"]);
+    await visit(server);
+    await browser.run("new Image().src = 'http://127.0.0.1:9/'");
+    await browser.run("document.body.style.cssText = ''; document.head.append('style')");
+    await browser.run("document.head.append(document.createElement('style'))");
+    await browser.run("document.querySelector('style').textContent = 'b{}'");
+    await browser.until("window.violations.length >= 2");
+    assert.match(String(await browser.run("return violations.sort().join()")), /^img.*,style/);
+    assert.match(JSON.stringify(await browser.console()), /Content Security Policy/);
+    const html = await browser.run(
+      "try { document.body.innerHTML = '<b>' } catch (e) { return e.name }",
+    );
+    assert.equal(html, "TypeError"); // Trusted Types: no text becomes HTML
+    await leave();
+  },
+);
+
+story("a wrong password: no dialog, and words at the field", async () => {
+  await browser.press("Sign in");
+  assert.equal(await errorAt("Username"), "Please fill in this field.");
+  await browser.fill("Username", "miguel");
+  await browser.fill("Password", "wröng ☃");
+  await browser.press("Sign in");
+  assert.equal(await errorAt("Password"), "The username or the password is wrong.");
+  await browser.fill("Password", "python");
+  assert.equal(await browser.run("return document.querySelectorAll('.error').length"), 0);
+  await browser.press("Sign in");
+  await browser.sees("Buy groceries");
+}, / 403 /);
+
+story("register: what is wrong is said where it can be mended", async (server) => {
+  await browser.fill("Username", "su san");
+  await browser.fill("Password", "sesame");
+  await browser.press("Register");
+  const name = "Username must be 1 to 64 letters, digits, dots, hyphens or underscores";
+  await browser.sees(name);
+  assert.equal(await errorAt("Password"), "Password must be a string of 8 to 1024 characters");
+  await browser.fill("Username", "miguel");
+  await browser.fill("Password", "ópen sésame ☃");
+  await browser.press("Register");
+  assert.equal(await errorAt("Username"), "There is a user miguel already");
+  await browser.fill("Username", "susan");
+  await browser.press("Register");
+  await browser.sees("Nothing to do.");
+  await browser.sees("susan");
+  await browser.fill("New task", "Open up");
+  await browser.press("Add");
+  await count("1 task");
+  const susan = `Basic ${Buffer.from("susan:ópen sésame ☃").toString("base64")}`;
+  assert.deepEqual(await titles(server, susan), ["Open up"]);
+}, / (400|409) /);
+
+story("add, edit, tick, delete, undo", async (server) => {
+  await signIn();
+  await browser.press("Add");
+  assert.equal(await errorAt("New task"), "Please fill in this field.");
+  await browser.fill("New task", "Read a book");
+  await browser.fill("Description", "Ulysses\nor another");
+  await browser.press("Add");
+  await browser.sees("Added “Read a book”.");
+  assert.deepEqual([await value("New task"), await value("Description")], ["", ""]);
+  await count("3 tasks");
+
+  await browser.press("Edit “Read a book”");
+  await browser.fill("Title", " ");
+  await browser.press("Save");
+  assert.equal(await errorAt("Title"), "Please fill in this field.");
+  await browser.fill("Title", "Read two books");
+  await browser.press("Save");
+  await browser.button("Edit “Read two books”");
+  assert.equal(await focus(), "Edit “Read two books”");
+  await browser.click(await box("Read two books"));
+  await untilServer(async () => (await taskOf(server, 3)).done);
+  assert.equal((await taskOf(server, 3)).description, "Ulysses\nor another");
+  await browser.click(await box("Read two books"));
+  await untilServer(async () => !(await taskOf(server, 3)).done);
+
+  await browser.press("Edit “Buy groceries”");
+  await browser.fill("Title", "Never mind");
+  await browser.keys(KEY.escape);
+  await browser.button("Edit “Buy groceries”");
+  assert.deepEqual(await shown(), ["Buy groceries", "Learn Python", "Read two books"]);
+
+  await browser.press("Delete “Buy groceries”");
+  await browser.sees("Deleted “Buy groceries”");
+  assert.equal(await focus(), "Undo: “Buy groceries” was deleted");
+  await browser.press("Undo: “Buy groceries” was deleted");
+  await browser.seesNo("Deleted “");
+  assert.equal(await focus(), "Delete “Buy groceries”");
+  await browser.press("Delete “Learn Python”");
+  assert.equal((await titles(server)).length, 3); // for nobody knows yet
+  await untilServer(async () => (await titles(server)).length === 2);
+  await count("2 tasks");
+  assert.deepEqual(await shown(), ["Buy groceries", "Read two books"]);
+  assert.deepEqual(await titles(server), ["Buy groceries", "Read two books"]);
+});
+
+story("what looks deleted is deleted when the page is left", async (server) => {
+  await signIn();
+  await browser.press("Delete “Buy groceries”");
+  await browser.press("Sign out");
+  await browser.sees("You are signed out.");
+  assert.deepEqual(await titles(server), ["Learn Python"]);
+  assert.equal(await browser.run("return document.querySelectorAll('#tasks li').length"), 0);
+  await another(server);
+  await signIn();
+  await browser.press("Delete “Learn Python”");
+  await browser.sees("Deleted “Learn Python”");
+  await browser.closeWindow();
+  await browser.turnTo(first);
+  await untilServer(async () => (await titles(server)).length === 0);
+});
+
+story("filters and pages, by the service's own links", async (server) => {
+  for (let i = 3; i <= 100; i++) {
+    await ask(server, "POST /tasks", { content: { title: `Task ${i}` } });
+  }
+  await signIn();
+  await browser.sees("Page 1 of 5");
+  await count("100 tasks");
+  assert.equal((await shown() as string[]).length, 20);
+  await browser.press("Previous"); // there is none, and nothing happens
+  await browser.press("Next");
+  await browser.sees("Page 2 of 5");
+  assert.equal((await shown() as string[])[0], "Task 21");
+  await browser.press("Last");
+  await browser.sees("Page 5 of 5");
+  assert.equal(await focus(), "Last");
+  await browser.press("First");
+  await browser.sees("Page 1 of 5");
+  await browser.fill("New task", "Task 101");
+  await browser.press("Add");
+  await browser.sees("Page 6 of 6");
+  assert.deepEqual(await shown(), ["Task 101"]);
+  await browser.press("Delete “Task 101”");
+  await browser.sees("Page 5 of 5"); // the sixth page went with its last task
+
+  await browser.fill("Title begins with", "Task 4");
+  await count("11 tasks");
+  await browser.click(await box("Task 40"));
+  await browser.click(await radio("Done"));
+  await count("1 task");
+  assert.deepEqual(await shown(), ["Task 40"]);
+  await browser.click(await radio("Open"));
+  await count("10 tasks");
+  await browser.click(await box("Task 41"));
+  await count("9 tasks");
+  assert.deepEqual((await shown() as string[]).slice(0, 2), ["Task 4", "Task 42"]);
+  await browser.fill("New task", "Elsewhere");
+  await browser.press("Add");
+  await browser.sees("Added “Elsewhere”. It isn’t among these.");
+  await browser.fill("Title begins with", "task");
+  await browser.sees("No such task. Capital letters count.");
+  await count("0 tasks");
+});
+
+story("what happens elsewhere is shown, and what is being typed stays", async (server) => {
+  await signIn();
+  await browser.fill("New task", "Half a tit");
+  await browser.press("Edit “Learn Python”");
+  await browser.fill("Title", "Learn Pyth");
+  await ask(server, "PUT /tasks/1", { content: { title: "Buy bread", done: true } });
+  await ask(server, "POST /tasks", { content: { title: "Read a book" } });
+  await browser.sees("Read a book");
+  await browser.sees("Buy bread");
+  assert.equal(await browser.run("return arguments[0].checked", await box("Buy bread")), true);
+  assert.equal(await focus(), "title");
+  await browser.keys("on");
+  assert.equal(await value("Title"), "Learn Python");
+  assert.equal(await value("New task"), "Half a tit");
+
+  await ask(server, "DELETE /tasks/1");
+  await ask(server, "DELETE /tasks/2");
+  await browser.seesNo("Buy bread");
+  await count("1 task");
+  await browser.fill("Title", "Learn Rust");
+  await browser.press("Save");
+  await browser.sees("It was deleted elsewhere. What you wrote is still here.");
+  await browser.press("Add as a new task");
+  await browser.button("Edit “Learn Rust”");
+  assert.deepEqual(await titles(server), ["Read a book", "Learn Rust"]);
+  assert.deepEqual(await shown(), ["Read a book", "Learn Rust"]);
+}, / 404 /);
+
+story(
+  "two windows edit one task: both versions are shown, each can stay",
+  async (server) => {
+    await signIn();
+    await browser.click(await box("Learn Python"));
+    await untilServer(async () => (await taskOf(server, 2)).done);
+    const second = await another(server);
+    await signIn();
+
+    /** One window begins to edit, the other one saves, then the first one wants to. */
+    const collide = async (from: string, mine: string, theirs: string) => {
+      await browser.turnTo(first);
+      await browser.press(`Edit “${from}”`);
+      await browser.turnTo(second);
+      await browser.press(`Edit “${from}”`);
+      await browser.fill("Title", theirs);
+      await browser.press("Save");
+      await browser.button(`Edit “${theirs}”`);
+      await browser.turnTo(first);
+      await browser.fill("Title", mine);
+      await browser.press("Save");
+      await browser.sees("This task was changed elsewhere");
+      const versions = await browser.run(`return ["mine", "theirs"]
+      .map((id) => document.querySelector("#" + id + " .title").textContent)`);
+      assert.deepEqual(versions, [mine, theirs]);
+    };
+    await collide("Learn Python", "Learn Rust", "Learn Go");
+    await browser.press("Go on editing");
+    assert.equal(await value("Title"), "Learn Rust");
+    await browser.press("Save");
+    await browser.press("Save yours");
+    await browser.button("Edit “Learn Rust”");
+    assert.equal((await taskOf(server, 2)).title, "Learn Rust");
+
+    await browser.turnTo(second);
+    await browser.button("Edit “Learn Rust”"); // the next poll brings it
+    await collide("Learn Rust", "Learn C", "Learn Zig");
+    await browser.keys(KEY.escape);
+    await browser.seesNo("This task was changed elsewhere");
+    await browser.press("Save");
+    await browser.press("Keep the server’s");
+    await browser.button("Edit “Learn Zig”");
+    const { title, done } = await taskOf(server, 2);
+    assert.deepEqual([title, done], ["Learn Zig", true]);
+  },
+  / 412 /,
+);
+
+story("a choice between versions ends with the account", async (server) => {
+  await signIn();
+  await browser.press("Edit “Learn Python”");
+  await ask(server, "PUT /tasks/2", { content: { title: "Learn Go" } });
+  await browser.fill("Title", "Learn Rust");
+  await browser.press("Save");
+  await browser.sees("This task was changed elsewhere");
+  await ask(server, "PUT /users/miguel", { content: { password: "close sesame" } });
+  await browser.sees("You are signed out: your password was changed");
+  await browser.seesNo("This task was changed elsewhere");
+  assert.equal(await focus(), "username");
+}, / (403|412) /);
+
+story("what was not seen is neither ticked nor deleted", async (server) => {
+  await signIn();
+  await browser.press("Delete “Learn Python”");
+  await ask(server, "PUT /tasks/2", { content: { title: "Keep Python" } });
+  await browser.sees("It was changed elsewhere. Now it is like this.");
+  await browser.button("Edit “Keep Python”");
+  assert.deepEqual(await titles(server), ["Buy groceries", "Keep Python"]);
+}, / 412 /);
+
+story("another password, here and elsewhere", async (server) => {
+  await signIn();
+  await browser.press("Change password");
+  await browser.fill("New password", "short");
+  await browser.keys(KEY.enter);
+  assert.match(await errorAt("New password"), /8 characters/);
+  await browser.fill("New password", "open sesame");
+  await browser.keys(KEY.enter);
+  await browser.sees("Your password is changed.");
+  const open = `Basic ${btoa("miguel:open sesame")}`;
+  await ask(server, "POST /tasks", { authorization: open, content: { title: "Still here" } });
+  await browser.sees("Still here"); // the next poll sends the new one
+  assert.equal((await ask(server, "GET /tasks")).status, 401);
+
+  await browser.fill("New task", "Half a tit");
+  await browser.press("Delete “Buy groceries”");
+  const content = { password: "close sesame" };
+  await ask(server, "PUT /users/miguel", { authorization: open, content });
+  await browser.sees("You are signed out: your password was changed");
+  assert.equal(await focus(), "username");
+  await browser.requests();
+  // What looked deleted is still tried, with the old password, and after that there is peace.
+  await browser.until("document.querySelector('#tasks .note').textContent.includes('wrong')");
+  assert.deepEqual((await browser.requests()).filter((url) => url.includes("/tasks?")), []);
+  await signIn("miguel", "close sesame");
+  assert.equal(await value("New task"), "Half a tit");
+}, / 403 /);
+
+story("the server goes away, is busy, and comes back", async (server, t) => {
+  await signIn();
+  await browser.fill("New task", "While it is away");
+  server.child.kill("SIGKILL");
+  await server.ended;
+  await browser.sees("Offline. Trying again…");
+  await browser.press("Add");
+  await browser.sees("The server can’t be reached. Try again in a moment.");
+  assert.equal(await value("New task"), "While it is away");
+  await browser.click(await box("Buy groceries"));
+  await browser.until("document.querySelector('li .note').textContent.includes('reached')");
+  assert.equal(
+    await browser.run("return arguments[0].checked", await box("Buy groceries")),
+    false,
+  );
+
+  const busy = createServer((_, response) => response.writeHead(503, { "Retry-After": 1 }).end());
+  await once(busy.listen(server.port, "127.0.0.1"), "listening");
+  await browser.sees("The server is busy. Trying again…");
+  await browser.press("Add");
+  await browser.sees("The server is busy. Try again in 1 s.");
+  busy.closeAllConnections();
+  await once(busy.close(), "close");
+
+  const again = await start(t, ["--quiet", "--port", `${server.port}`]);
+  await browser.seesNo("Trying again…");
+  await browser.press("Add");
+  await browser.sees("Added “While it is away”.");
+  assert.deepEqual((await titles(again)).at(-1), "While it is away");
+  await browser.click(await box("Buy groceries"));
+  await untilServer(async () => (await taskOf(again, 1)).done);
+}, / 503 |ERR_CONNECTION|ERR_EMPTY/);
+
+story(
+  "a page that nobody sees asks nothing, and asks at once when it is seen",
+  async (server) => {
+    await signIn();
+    const asked = () =>
+      browser.run(`return performance.getEntriesByType("resource")
+      .filter(({ name }) => name.includes("/tasks")).length`);
+    await browser.press("Delete “Buy groceries”");
+    await browser.minimize();
+    await untilServer(async () => (await titles(server)).length === 1); // what looked deleted
+    assert.equal(await browser.run("return document.hidden"), true);
+    const before = await asked();
+    // Time passes: enough for another window, which is seen, to be told of something new.
+    await another(server);
+    await signIn();
+    await ask(server, "POST /tasks", { content: { title: "From elsewhere" } });
+    await browser.sees("From elsewhere");
+    await browser.closeWindow();
+    await browser.turnTo(first);
+    assert.equal(await asked(), before);
+    await browser.restore();
+    await browser.sees("From elsewhere");
+  },
+);
+
+story("with the keyboard alone", async (server) => {
+  /** Presses Tab until the focus is there, and sees it on the way. */
+  const tabTo = async (name: string, ...modifiers: string[]) => {
+    for (let presses = 0; await focus() !== name; presses++) {
+      assert.ok(presses < 40, `Tab never leads to ${name}`);
+      await browser.keys(...modifiers, KEY.tab);
+      const seen = `const at = document.activeElement;
+        return (at.type === "radio" ? at.parentElement : at)
+          .computedStyleMap().get("outline-style").value !== "none"`;
+      assert.ok(await browser.run(seen), `the focus is not seen after ${await focus()}`);
+    }
+  };
+  await tabTo("username");
+  await browser.keys("miguel", KEY.tab, "python", KEY.enter);
+  await browser.sees("Buy groceries");
+  await browser.until("document.activeElement.name === 'title'");
+  await browser.keys("Read a book", KEY.enter);
+  await browser.sees("Added “Read a book”.");
+  await tabTo("done");
+  await browser.keys(KEY.right, KEY.right);
+  await count("0 tasks");
+  await browser.keys(KEY.left, KEY.left);
+  await count("3 tasks");
+  await tabTo("title_prefix");
+  await browser.keys(KEY.tab, KEY.space);
+  await untilServer(async () => (await taskOf(server, 1)).done);
+  await tabTo("Edit “Learn Python”");
+  await browser.keys(KEY.enter);
+  await browser.until("document.activeElement.name === 'title'");
+  await browser.keys(KEY.end, " well", KEY.enter);
+  await browser.button("Edit “Learn Python well”");
+  await tabTo("Delete “Learn Python well”");
+  await browser.keys(KEY.enter);
+  await browser.sees("Deleted “Learn Python well”");
+  await browser.keys(KEY.enter);
+  await browser.seesNo("Deleted “");
+  assert.equal(await focus(), "Delete “Learn Python well”");
+  await tabTo("Change password", KEY.shift);
+  await browser.keys(KEY.enter);
+  await browser.until("document.activeElement.name === 'password'");
+  await browser.keys(KEY.escape);
+  await tabTo("Sign out");
+  await browser.keys(KEY.enter);
+  await browser.sees("You are signed out.");
+  assert.equal(await focus(), "username");
+});
+
+story("a task's text is text, however long, and needs no wider screen", async (server) => {
+  const long = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerk".repeat(4);
+  const evil = `<img src=x onerror=alert(1)><script>alert(2)</script>&amp; ${long}`;
+  await ask(server, "PUT /tasks/1", { content: { title: evil, description: `\n${evil}` } });
+  await browser.size(375, 700);
+  await signIn();
+  await browser.button(`Edit “${evil}”`);
+  assert.equal((await shown() as string[])[0], evil);
+  assert.equal(await browser.run("return document.querySelectorAll('#tasks img, b').length"), 0);
+  const wide = "return document.documentElement.scrollWidth > innerWidth";
+  assert.equal(await browser.run(wide), false);
+  await browser.press(`Edit “${evil}”`);
+  assert.equal(await value("Title"), evil);
+  await browser.keys(KEY.escape);
+  await browser.press(`Delete “${evil}”`);
+  assert.equal(await browser.run(wide), false);
+  await browser.press(`Undo: “${evil}” was deleted`);
+  await browser.fill("New task", `${evil}2`);
+  await browser.press("Add");
+  await browser.sees("Added “");
+  assert.equal(await browser.run(wide), false);
+});
+
+story(
+  "every state has names, contrast and room, in both schemes and widths",
+  async (server) => {
+    const check = async (state: string) => {
+      for (const scheme of ["light", "dark"] as const) {
+        await browser.scheme(scheme);
+        for (const width of [1000, 375, 320]) {
+          await browser.size(width, 700);
+          const faults = await browser.run(FAULTS);
+          assert.deepEqual(faults, [], `${state}, ${scheme}, ${width}`);
+        }
+      }
+      await browser.size(1000, 800);
+      const roles = ["button", "textbox", "searchbox", "checkbox", "radio"];
+      for (const control of await browser.controls()) {
+        const [role, label] = [await browser.role(control), await browser.label(control)];
+        assert.ok(roles.includes(role), `${state}: ${role}`);
+        assert.notEqual(label, "", `${state}: a ${role} without a name`);
+      }
+    };
+    await check("signing in");
+    await browser.press("Sign in");
+    await check("without a name");
+    await signIn();
+    await browser.click(await box("Buy groceries"));
+    await ask(server, "POST /tasks", { content: { title: "One", description: "More" } });
+    await count("3 tasks");
+    await check("the list");
+    assert.equal(await browser.role(await browser.find("#tasks")), "list");
+    await browser.press("Edit “One”");
+    await browser.fill("Title", "");
+    await browser.press("Save");
+    await check("editing");
+    await browser.fill("Title", "Mine");
+    await ask(server, "PUT /tasks/3", { content: { title: "Theirs" } });
+    await browser.press("Save");
+    await browser.sees("Which version should stay?");
+    await check("choosing");
+    assert.equal(
+      await browser.label(await browser.find("#conflict")),
+      "This task was changed elsewhere",
+    );
+    assert.equal(await browser.role(await browser.find("#conflict")), "dialog");
+    await browser.press("Keep the server’s");
+    await browser.press("Delete “Theirs”");
+    await check("undoing");
+    await browser.press("Change password");
+    await check("another password");
+    await browser.press("Cancel");
+    await browser.press("Sign out");
+    await browser.sees("You are signed out.");
+    await check("signed out");
+    await browser.scheme("light");
+  },
+);
+
+test(
+  "the picture in the README",
+  { skip: NO_BROWSER || process.env["PAGE_PICTURE"] !== "1" && "PAGE_PICTURE=1 takes it" },
+  async (t) => {
+    const server = await start(t, ["--quiet"]);
+    await ask(server, "POST /tasks", {
+      content: { title: "Read a book", description: "Ulysses" },
+    });
+    await visit(server);
+    await browser.size(800, 620);
+    await signIn();
+    await browser.click(await box("Buy groceries"));
+    await untilServer(async () => (await taskOf(server, 1)).done);
+    await count("3 tasks");
+    const png = Buffer.from(await browser.screenshot(), "base64");
+    assert.ok(png.length < 60_000);
+    writeFileSync(new URL(".github/page.png", ROOT), png);
+  },
+);

@@ -1,0 +1,174 @@
+// Holds every answer of the black-box tests against lib/openapi/openapi.json.
+
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { readFileSync } from "node:fs";
+import type { IncomingHttpHeaders } from "node:http";
+import { array, type Check, compile, type Members, object, text } from "./jsonschema.ts";
+
+export const DOCUMENT: unknown = JSON.parse(
+  readFileSync(new URL("../../lib/openapi/openapi.json", import.meta.url), "utf8"),
+);
+
+/** What stands under these names, through every $ref on the way; undefined where nothing does. */
+export function find(value: unknown, ...names: string[]): unknown {
+  let found = follow(value);
+  for (const name of names) {
+    if (typeof found !== "object" || found === null || !Object.hasOwn(found, name)) {
+      return undefined;
+    }
+    found = follow(Reflect.get(found, name));
+  }
+  return found;
+}
+
+const follow = (value: unknown): unknown =>
+  typeof value === "object" && value !== null && "$ref" in value ? resolve(value.$ref) : value;
+
+/** What a $ref of the document leads to. */
+export function resolve(ref: unknown): unknown {
+  const [start, ...names] = text(ref).split("/").map((name) => name.replaceAll("~1", "/"));
+  const found = find(DOCUMENT, ...names);
+  assert.ok(start === "#" && found !== undefined, `${ref} leads nowhere`);
+  return found;
+}
+
+/** The members, or the items, of what stands there; none where nothing does. */
+export const members = (value: unknown, ...names: string[]): Members =>
+  object(find(value, ...names) ?? {});
+export const items = (value: unknown, ...names: string[]): unknown[] =>
+  array(find(value, ...names) ?? []).map(follow);
+
+const compiled = new Map<unknown, Check>();
+
+/** The faults of a value by a schema of the document, each with its place, which begins as told. */
+export function faults(schema: unknown, value: unknown, at: string): string[] {
+  const check = compiled.get(schema) ?? compile(schema, resolve);
+  compiled.set(schema, check);
+  return check(value, at);
+}
+
+/** The same for what travels as text: a field, or a parameter. */
+export function faultsOfText(schema: unknown, sent: string, at: string): string[] {
+  const type = find(schema, "type");
+  if (type === "integer" && /^\d+$/.test(sent)) return faults(schema, Number(sent), at);
+  if (type === "boolean" && /^(true|false)$/.test(sent)) return faults(schema, sent === "true", at);
+  return faults(schema, sent, at);
+}
+
+/** The parameters of an operation, those of its path included: in the path, the query, a header. */
+export const parameters = (item: unknown, method: string, where: string): unknown[] =>
+  [...items(item, "parameters"), ...items(item, method, "parameters")]
+    .filter((parameter) => find(parameter, "in") === where);
+
+export const SERVER = text(find(DOCUMENT, "servers", "0", "url"));
+
+/** What the document has for a path below the server's, and the values of the path's parameters. */
+function place(path: string): { item?: unknown; values: Readonly<Record<string, string>> } {
+  for (const [template, item] of Object.entries(members(DOCUMENT, "paths"))) {
+    const pattern = template.replaceAll(".", "\\.").replace(/\{(\w+)\}/g, (_, name: string) => {
+      const type = find(resolve(`#/components/parameters/${name}`), "schema", "type");
+      return `(?<${name}>${type === "integer" ? "0*\\d{1,15}" : "[^/]+"})`;
+    });
+    const found = new RegExp(`^${pattern}$`).exec(path);
+    if (found !== null) return { item, values: { ...found.groups } };
+  }
+  return { values: {} };
+}
+
+/** As the server sees it: each segment decoded, but for what would then be a part of the path. */
+function normalise(path: string): string {
+  try {
+    return path.split("/").map((part) => encodeURIComponent(decodeURIComponent(part))).join("/");
+  } catch {
+    return "";
+  }
+}
+
+/** A request as it was sent. */
+interface Sent {
+  readonly method: string;
+  readonly target: string;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly content: string | Uint8Array | undefined;
+}
+
+/** An answer as it came. */
+interface Got {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+  readonly json: unknown;
+}
+
+/** Passes an answer on when it, and the request if it was taken, are as the document says. */
+export function described<T extends Got>(sent: Sent, got: T): T {
+  const [path = "", query = ""] = sent.target.split("?");
+  if (!path.startsWith(`${SERVER}/`)) return got; // nothing of the document
+  const { item, values } = place(normalise(path).slice(SERVER.length));
+  const method = sent.method.toLowerCase();
+  const response = responseTo(item, method, `${got.status}`);
+  const wrong = response === undefined
+    ? ["the status is not expected"]
+    : judgeAnswer(response, got, method === "head");
+  if (got.status < 300) wrong.push(...judgeRequest(item, method, sent, { ...values }, query));
+  const request = `${sent.method} ${sent.target} → ${got.status}`;
+  assert.deepEqual(wrong, [], `${request} is not as lib/openapi/openapi.json has it: ${got.text}`);
+  return got;
+}
+
+/** What the document has for this status: at the operation, or else for requests of all kinds. */
+function responseTo(item: unknown, method: string, status: string): unknown {
+  const here = find(item, method, "responses", status);
+  if (here !== undefined) return here;
+  if (item === undefined && status === "404") return resolve("#/components/responses/NotFound");
+  const asGet = method === "head" ? find(item, "get", "responses", status) : undefined;
+  if (asGet !== undefined) return asGet;
+  const failure = resolve("#/components/responses/Failure");
+  return status in members(failure, ...JSON_CONTENT, "examples") ? failure : undefined;
+}
+
+export const JSON_CONTENT = ["content", "application/json"];
+
+function judgeAnswer(response: unknown, got: Got, isHead: boolean): string[] {
+  const fields = Object.entries(members(response, "headers")).flatMap(([name, header]) => {
+    const value = got.headers[name.toLowerCase()];
+    if (value !== undefined) return faultsOfText(find(header, "schema"), String(value), name);
+    return find(header, "required") === true ? [`${name}: missing`] : [];
+  });
+  const content = find(response, "content");
+  if (isHead || content === undefined) return got.text === "" ? fields : [...fields, "has content"];
+  const schema = find(content, got.headers["content-type"] ?? "", "schema");
+  if (schema === undefined) return [...fields, "Content-Type: not expected"];
+  return [...fields, ...faults(schema, got.json, "$")];
+}
+
+/** The faults of a request that was taken. What the service ignores is none. */
+function judgeRequest(
+  item: unknown,
+  method: string,
+  { headers, content }: Sent,
+  path: Readonly<Record<string, string>>,
+  query: string,
+): string[] {
+  const operation = find(item, method);
+  const wrong = parameters(item, method, "path").flatMap((parameter) => {
+    const name = text(find(parameter, "name"));
+    return faultsOfText(find(parameter, "schema"), decodeURIComponent(path[name] ?? ""), name);
+  });
+  const known = parameters(item, method, "query");
+  for (const [name, value] of known.length > 0 ? new URLSearchParams(query) : []) {
+    const schema = find(known.find((parameter) => find(parameter, "name") === name), "schema");
+    if (schema !== undefined) wrong.push(...faultsOfText(schema, value, name));
+    else if (name !== "_") wrong.push(`${name}: not expected`);
+  }
+  const security = items(
+    find(operation, "security") === undefined ? DOCUMENT : operation,
+    "security",
+  );
+  if (security.length > 0 && headers["Authorization"] === undefined) wrong.push("no credentials");
+  const schema = find(operation, "requestBody", ...JSON_CONTENT, "schema");
+  if (schema === undefined) return wrong;
+  const json: unknown = JSON.parse(new TextDecoder().decode(Buffer.from(content ?? "")));
+  return [...wrong, ...faults(schema, json, "$")];
+}

@@ -1,0 +1,254 @@
+// Starts a real server as a user starts it, and speaks to it: through node's client, or byte by
+// byte. TODO_SERVER names another command, such as `deno run -A server.ts`; TODO_TEST_DB=sqlite or
+// TODO_TEST_DB=etcd gives each server a database of its own. With TODO_TLS_CERT and TODO_TLS_KEY both
+// sides speak TLS. So any test of a server can be run with all of these.
+
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdir, readFile } from "node:fs/promises";
+import * as http from "node:http";
+import * as https from "node:https";
+import * as net from "node:net";
+import process from "node:process";
+import type { TestContext } from "node:test";
+import * as tls from "node:tls";
+import { described } from "./openapi.ts";
+import { newFile } from "./files.ts";
+
+/** What starts the server, and whether that is Node: Deno and Bun parse HTTP in their own way. */
+export const COMMAND = process.env["TODO_SERVER"] ?? `${process.execPath} --import tsx server.ts`;
+export const ON_DENO = /\bdeno\b/.test(COMMAND);
+export const ON_BUN = /\bbun\b/.test(COMMAND);
+export const ON_NODE = !ON_DENO && !ON_BUN;
+export const OVER_TLS = Boolean(process.env["TODO_TLS_CERT"]);
+
+export const BASE = "/todo/api/v1.0";
+export const MIGUEL = `Basic ${btoa("miguel:python")}`;
+const ROOT = new URL("../..", import.meta.url);
+
+/** A command under way, what it printed so far, and how it ended. */
+export interface Running {
+  readonly child: ChildProcess;
+  readonly ended: Promise<{ code: number | null; signal: string | null }>;
+  out: string;
+  err: string;
+  /** Resolves when the two outputs together match. Rejects when it ends without. */
+  prints(pattern: RegExp): Promise<RegExpExecArray>;
+}
+
+/** Runs the server's command with these arguments and variables; ended with the test at the latest. */
+export function run(
+  t: TestContext,
+  args: string[] = [],
+  env: Record<string, string> = {},
+): Running {
+  const [file = "", ...rest] = COMMAND.split(" ");
+  const child = spawn(file, [...rest, ...args], { cwd: ROOT, env: { ...process.env, ...env } });
+  const ended = once(child, "close").then(([code, signal]) => ({ code, signal }));
+  const running: Running = {
+    child,
+    ended,
+    out: "",
+    err: "",
+    async prints(pattern) {
+      const closed = ended.then(() => "closed");
+      for (;;) {
+        const found = pattern.exec(running.out + running.err);
+        if (found !== null) return found;
+        const more = Promise.race([once(child.stdout, "data"), once(child.stderr, "data"), closed]);
+        if (await more === "closed") break;
+      }
+      const found = pattern.exec(running.out + running.err);
+      assert.ok(found, `ended without ${pattern}:\n${running.out}${running.err}`);
+      return found;
+    },
+  };
+  child.stdout.setEncoding("utf8").on("data", (text: string) => running.out += text);
+  child.stderr.setEncoding("utf8").on("data", (text: string) => running.err += text);
+  t.after(async () => {
+    child.kill("SIGKILL");
+    await ended;
+  });
+  return running;
+}
+
+/** For each port that speaks TLS the certificate to be seen there, which no authority has signed. */
+const certificates = new Map<number, Buffer>();
+
+/** A server that listens. */
+export interface Server extends Running {
+  readonly port: number;
+  /** `http`, or `https` under TLS. */
+  readonly scheme: string;
+  /** `http://127.0.0.1:41234` */
+  readonly origin: string;
+}
+
+/** Starts a server on a free port and waits until it listens. */
+export async function start(
+  t: TestContext,
+  args: string[] = [],
+  env: Record<string, string> = {},
+): Promise<Server> {
+  const running = run(t, args, { PORT: "0", TODO_DB: await newDatabase(t), ...env });
+  const line = /Listening on ((https?):\/\/.*:(\d+))\//;
+  const [, origin = "", scheme = "", port = ""] = await running.prints(line);
+  const server = Object.assign(running, { port: Number(port), scheme, origin });
+  const cert = { ...process.env, ...env }["TODO_TLS_CERT"];
+  if (cert) certificates.set(server.port, await readFile(cert));
+  else certificates.delete(server.port); // of an earlier server
+  return server;
+}
+
+async function newDatabase(t: TestContext): Promise<string> {
+  const kind = process.env["TODO_TEST_DB"];
+  if (kind === "sqlite") return await newFile(t);
+  if (kind !== "etcd") return "";
+  const { startCluster } = await import("./etcd.ts");
+  const cluster = await startCluster(1);
+  t.after(() => cluster.stop());
+  return cluster.url;
+}
+
+/** An answer, its content also as JSON where it is. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly text: string;
+  readonly json: unknown;
+}
+
+/** What to send beside method and path. As miguel and, with content, as JSON unless said otherwise. */
+export interface Ask {
+  readonly headers?: Record<string, string>;
+  /** Sent as JSON, but a string or bytes as they are. */
+  readonly content?: unknown;
+  readonly authorization?: string | undefined;
+}
+
+/**
+ * One request through node's client: `ask(server, "GET /tasks")`. A path beginning with `//` is
+ * whole. Rejects where the answer is not as lib/openapi/openapi.json describes it.
+ */
+export function ask(server: Server, line: string, options: Ask = {}): Promise<Answer> {
+  const [method = "", target = ""] = line.split(" ");
+  const path = target.startsWith("//") || target === "*"
+    ? target.replace("//", "/")
+    : BASE + target;
+  const { content } = options;
+  const raw = content === undefined || typeof content === "string" || Buffer.isBuffer(content);
+  const body = raw ? content : JSON.stringify(content);
+  const authorization = "authorization" in options ? options.authorization : MIGUEL;
+  const headers = {
+    ...(authorization === undefined ? {} : { Authorization: authorization }),
+    ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+    ...(body === undefined ? {} : { "Content-Length": Buffer.byteLength(body) }),
+    ...options.headers,
+  };
+  const { port } = server;
+  const ca = certificates.get(port);
+  const answer = new Promise<Answer>((resolve, reject) => {
+    const to = { host: "127.0.0.1", port, method, path, headers };
+    const sent = ca === undefined
+      ? http.request(to)
+      : https.request({ ...to, ca, servername: "localhost" });
+    sent.on("response", (got) => {
+      let text = "";
+      got.setEncoding("utf8").on("data", (chunk: string) => text += chunk);
+      got.on("error", reject).on("end", () => {
+        const isJson = got.headers["content-type"] === "application/json" && text !== "";
+        const json: unknown = isJson ? JSON.parse(text) : undefined;
+        resolve({ status: got.statusCode ?? 0, headers: got.headers, text, json });
+      });
+    });
+    sent.on("error", reject).end(body);
+  });
+  return answer.then((got) => described({ method, target: path, headers, content: body }, got));
+}
+
+/** A connection of one's own, for what no client library would send. */
+export interface Line {
+  readonly socket: net.Socket;
+  /** All that came so far. */
+  text: string;
+  /** Resolves when what came matches, with all that came. Rejects when the server ends before. */
+  receives(pattern: RegExp): Promise<string>;
+  /** All that came, once the server has ended the connection. */
+  readonly closed: Promise<string>;
+  /** Vanishes, as a client that crashes. */
+  reset(): void;
+}
+
+/** Opens a connection that nobody reads yet, under TLS where the port speaks it. */
+export async function open(t: TestContext, port: number) {
+  const connection = net.connect(port, "127.0.0.1");
+  const ca = certificates.get(port);
+  const socket: net.Socket = ca === undefined
+    ? connection
+    : tls.connect({ socket: connection, ca, servername: "localhost" });
+  t.after(() => socket.destroy());
+  socket.on("error", () => {});
+  await once(socket, ca === undefined ? "connect" : "secureConnect");
+  return { socket, reset: () => connection.resetAndDestroy() };
+}
+
+/** Opens a connection and sends these bytes. */
+export async function dial(
+  t: TestContext,
+  port: number,
+  bytes: string | Buffer = "",
+): Promise<Line> {
+  const { socket, reset } = await open(t, port);
+  const line: Line = {
+    socket,
+    reset,
+    text: "",
+    closed: new Promise((resolve) => socket.on("close", () => resolve(line.text))),
+    async receives(pattern) {
+      while (!pattern.test(line.text)) {
+        const more = await Promise.race([once(socket, "data"), line.closed]);
+        if (typeof more === "string") assert.match(more, pattern);
+      }
+      return line.text;
+    },
+  };
+  socket.setEncoding("latin1").on("data", (text: string) => line.text += text);
+  socket.write(bytes, typeof bytes === "string" ? "latin1" : undefined);
+  return line;
+}
+
+/** A request's bytes: method and target, header lines, then content with its length. */
+export function bytes(line: string, fields: string[] = [], content?: string): string {
+  const length = content === undefined
+    ? []
+    : [`Content-Length: ${Buffer.byteLength(content, "latin1")}`];
+  const head = [`${line} HTTP/1.1`, "Host: test", `Authorization: ${MIGUEL}`, ...length, ...fields];
+  return `${head.join("\r\n")}\r\n\r\n${content ?? ""}`;
+}
+
+/** The statuses of the answers in what a connection received. */
+export function statuses(text: string): number[] {
+  return [...text.matchAll(/HTTP\/1\.1 (\d{3}) [^\r\n]*\r\n/g)].map(([, status]) => Number(status));
+}
+
+/** How many files and sockets the server has open (on Linux; elsewhere 0), once `enough` are. */
+export async function descriptors(
+  t: TestContext,
+  server: Server,
+  enough = Infinity,
+): Promise<number> {
+  const line = await dial(t, server.port);
+  for (let polls = 1;; polls++) {
+    line.text = "";
+    line.socket.write(bytes("OPTIONS *"));
+    await line.receives(/\r\n\r\n/);
+    const seen = process.platform === "linux" && ON_NODE
+      ? (await readdir(`/proc/${server.child.pid}/fd`)).length
+      : 0;
+    if (seen > enough && polls < 10_000) continue;
+    line.socket.destroy();
+    return seen;
+  }
+}

@@ -1,0 +1,91 @@
+// The house rules: who imports whom, and that a file of lib does nothing when it is imported.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import process from "node:process";
+import { test } from "node:test";
+import { promisify } from "node:util";
+
+const ROOT = new URL("../..", import.meta.url);
+
+/** Each folder of lib, and of which others it may import. What is right in lib may import all. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  http: [],
+  store: [],
+  "store/sqlite": ["store"],
+  "store/etcd": ["store"],
+  wire: ["http"],
+  page: ["http"],
+  todo: ["http", "store"],
+};
+
+const MAX_LINES = 150;
+
+const IMPORT = /^(?:import|export)\b[^;="'`]*?(?:\bfrom\s+)?"([^"]+)";|\bimport\("([^"]+)"\)/gm;
+
+const read = (file: string) => readFileSync(new URL(file, ROOT), "utf8");
+
+const FILES = readdirSync(new URL("lib", ROOT), { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".ts"))
+  .map((name) => `lib/${name.replaceAll("\\", "/")}`)
+  .sort();
+
+/** What a file imports: `node:…`, or a path from the root such as `lib/app.ts`. */
+function importsOf(file: string): string[] {
+  return [...read(file).matchAll(IMPORT)].map(([, from, dynamic]) => {
+    const name = from ?? dynamic ?? "";
+    const path = new URL(name, new URL(file, ROOT)).href;
+    return name.startsWith(".") ? path.slice(ROOT.href.length) : name;
+  });
+}
+
+/** The folder of a file: `http` for `lib/http/log.ts`, "" for `lib/app.ts`. */
+const folderOf = (file: string) => file.split("/").slice(1, -1).join("/");
+
+test("every import is seen here", () => {
+  for (const file of ["server.ts", ...FILES]) {
+    const words = read(file).match(/^import\b|\bimport\(|\brequire\(|^} from "/gm) ?? [];
+    const lines = words.filter((word) => !word.startsWith("}"));
+    assert.equal(importsOf(file).length, lines.length, file);
+  }
+  assert.deepEqual(importsOf("lib/todo/passwords.ts").slice(-2), [
+    "node:util",
+    "lib/http/reply.ts",
+  ]);
+});
+
+test("lib imports what Node has and files of lib, nothing else", () => {
+  for (const file of ["server.ts", ...FILES]) {
+    for (const name of importsOf(file)) assert.match(name, /^(node:|lib\/.*\.ts$)/, file);
+  }
+});
+
+test("each folder imports of the folders below it alone", () => {
+  for (const file of FILES) {
+    const folder = folderOf(file);
+    if (folder === "") continue;
+    const may = MAY_IMPORT[folder];
+    assert.ok(may, `${folder} has no row in the table`);
+    for (const name of importsOf(file).filter((name) => name.startsWith("lib/"))) {
+      assert.ok([folder, ...may].includes(folderOf(name)), `${file} imports ${name}`);
+    }
+  }
+  const todo = FILES.filter((file) => folderOf(file) === "todo").flatMap(importsOf).map(folderOf);
+  assert.ok(todo.includes("http") && todo.includes("store"));
+});
+
+test("importing a file of lib does nothing", async () => {
+  const program = `for (const file of ${JSON.stringify(FILES)}) await import("./" + file);`;
+  const args = ["--import", "tsx", "--input-type=module", "--eval", program];
+  // Whatever stays open would keep it from ending.
+  const ended = await promisify(execFile)(process.execPath, args, { cwd: ROOT, timeout: 20_000 });
+  assert.deepEqual(ended, { stdout: "", stderr: "" });
+});
+
+test("a file of lib is short", () => {
+  for (const file of FILES) {
+    const lines = read(file).split("\n").length - 1;
+    assert.ok(lines <= MAX_LINES, `${file} has ${lines} lines`);
+  }
+});

@@ -1,0 +1,102 @@
+// The log: one line a request in the Common Log Format, which no client can forge.
+
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { IncomingMessage } from "node:http";
+import { Socket } from "node:net";
+import { test } from "node:test";
+import { createLog } from "../../lib/wire/log.ts";
+
+interface Sent {
+  readonly method?: string;
+  readonly url?: string;
+  readonly user?: string;
+  readonly status?: number;
+}
+
+function message({ method = "GET", url = "/tasks", user }: Sent): IncomingMessage {
+  const socket = new Socket();
+  Object.defineProperty(socket, "remoteAddress", { value: "203.0.113.7" });
+  const pair = Buffer.from(`${user}:s3cret`).toString("base64");
+  const headers = user === undefined ? {} : { authorization: `Basic ${pair}` };
+  const request = new IncomingMessage(socket);
+  return Object.assign(request, { method, url, httpVersion: "1.1", headers });
+}
+
+/** What is written for these requests, which are answered in one turn. */
+function written(...all: Sent[]): Promise<string> {
+  return new Promise((resolve) => {
+    const log = createLog(resolve);
+    for (const sent of all) log(message(sent), sent.status ?? 200, 312);
+  });
+}
+
+const TIME = String.raw`\[\d\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d \+0000\]`;
+
+test("a request is a line in the Common Log Format", async () => {
+  const rows: [sent: Sent, user: string, what: string, status: number][] = [
+    [{}, "-", "GET /tasks HTTP/1.1", 200],
+    [{ user: "miguel", url: "/tasks?a=b c" }, "miguel", "GET /tasks?a=b c HTTP/1.1", 200],
+    [{ user: "miguel", method: "DELETE", status: 404 }, "miguel", "DELETE /tasks HTTP/1.1", 404],
+    [{ user: "" }, "-", "GET /tasks HTTP/1.1", 200],
+    [{ method: "", url: "", status: 400 }, "-", "-", 400], // what never became a request
+  ];
+  for (const [sent, user, what, status] of rows) {
+    const line = await written(sent);
+    const rest = ` "${what}" ${status} 312\n`;
+    assert.ok(line.endsWith(rest), line);
+    const start = new RegExp(`^203\\.0\\.113\\.7 - ${user} ${TIME}$`);
+    assert.match(line.slice(0, -rest.length), start);
+  }
+});
+
+test("the time of a line is now, in UTC", async () => {
+  const before = Math.floor(Date.now() / 1000) * 1000;
+  const [, date = "", time = ""] = /\[([^:]+):(\S+)/.exec(await written({})) ?? [];
+  const noted = Date.parse(`${date.replaceAll("/", " ")} ${time} UTC`);
+  assert.ok(before <= noted && noted <= Date.now(), `${date} ${time}`);
+});
+
+test("what a client sends stays within its line, its quotes and its column", async () => {
+  const rows: [sent: Sent, part: string][] = [
+    [{ url: '/" 200 1' }, '"GET /\\x22 200 1 HTTP/1.1"'],
+    [{ url: "/a\nb\r\t\0" }, '"GET /a\\x0ab\\x0d\\x09\\x00 HTTP/1.1"'],
+    [{ url: "/\\x22" }, '"GET /\\x5cx22 HTTP/1.1"'],
+    [{ url: "/caf\xe9\x7f" }, '"GET /caf\\xe9\\x7f HTTP/1.1"'], // bytes, as node gives them
+    [{ user: "a b" }, " - a\\x20b ["],
+    [{ user: 'x" [\n' }, " - x\\x22\\x20[\\x0a ["],
+    [{ user: "\\x20" }, " - \\x5cx20 ["],
+  ];
+  for (const [sent, part] of rows) {
+    const line = await written(sent);
+    assert.ok(line.includes(part), line);
+    assert.match(line, /^[ -~]+\n$/);
+  }
+  assert.match(await written({ user: "żółw 😀\u2028" }), /^\S+ - [!-~]+ \[[ -~]+\n$/);
+});
+
+test("who was denied is not named, and no password is ever written", async () => {
+  for (const status of [200, 401, 403, 404, 500]) {
+    const line = await written({ user: "miguel", status });
+    assert.equal(line.includes("miguel"), status !== 401 && status !== 403, line);
+    assert.doesNotMatch(line, /s3cret|Basic|czNjcmV0/);
+  }
+});
+
+test("the lines of one turn are one write, in the order of the answers", async () => {
+  const urls = Array.from({ length: 100 }, (_, i) => `/tasks/${i}`);
+  const lines = await written(...urls.map((url) => ({ url })));
+  assert.deepEqual([...lines.matchAll(/GET (\S+)/g)].map(([, url]) => url), urls);
+});
+
+test("a line after a write is written too, once", async () => {
+  let write = (_: string) => {};
+  const log = createLog((lines) => write(lines));
+  for (const url of ["/1", "/2"]) {
+    const lines = await new Promise<string>((resolve) => {
+      write = resolve;
+      log(message({ url }), 200, 0);
+    });
+    assert.deepEqual([...lines.matchAll(/GET (\S+)/g)].map(([, url]) => url), [url]);
+  }
+});

@@ -1,0 +1,25 @@
+// A fault of ours: the log gets its stack, the client a sentence.
+
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { test } from "node:test";
+import { serve } from "../../lib/wire/server.ts";
+
+test("a handler that fails is answered with 500, and what it says is logged, not shown", async (t) => {
+  const logged = t.mock.method(console, "error", () => {});
+  const { server, stop } = serve(() => Promise.reject(new Error("a secret")), () => {});
+  t.after(stop);
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = server.address() as AddressInfo;
+  for (const method of ["GET", "POST"]) {
+    const answer = await fetch(`http://127.0.0.1:${port}/`, { method });
+    assert.equal(answer.status, 500);
+    assert.equal(answer.headers.get("Cache-Control"), "no-store");
+    assert.deepEqual(await answer.json(), { error: "Internal server error" });
+  }
+  assert.deepEqual(logged.mock.calls.map((call) => String(call.arguments[0])), [
+    "Error: a secret",
+    "Error: a secret",
+  ]);
+});
