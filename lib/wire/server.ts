@@ -60,6 +60,9 @@ export function serve(
 
   const handler = (answer: Answer) => (request: IncomingMessage, response: ServerResponse) => {
     const { socket, headers } = request;
+    // After a reset node still parses what it had read, and gives the socket to a response out of
+    // turn. If that one ended first, an assertion in node would end the process.
+    if (socket.destroyed) return;
     const connection = connections.get(socket) ?? {};
     connection.last = response;
     const begin = response.socket === null ? turn(socket, response) : undefined;

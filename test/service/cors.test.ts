@@ -7,7 +7,16 @@ import { test, type TestContext } from "node:test";
 import { allowOrigins } from "../../lib/wire/cors.ts";
 import { serve } from "../../lib/wire/server.ts";
 import { boundTo } from "../../lib/wire/target.ts";
-import { type Answer, type Ask, ask, bytes, dial, run, type Server, start } from "../tools/start.ts";
+import {
+  type Answer,
+  type Ask,
+  ask,
+  bytes,
+  dial,
+  run,
+  type Server,
+  start,
+} from "../tools/start.ts";
 
 const APP = "https://app.example";
 const DEV = "http://localhost:3000";

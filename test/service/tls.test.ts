@@ -11,7 +11,17 @@ import process from "node:process";
 import { test, type TestContext } from "node:test";
 import * as tls from "node:tls";
 import { selfSigned } from "../tools/certificate.ts";
-import { ask, BASE, bytes, dial, ON_BUN, ON_NODE, run, type Server, start } from "../tools/start.ts";
+import {
+  ask,
+  BASE,
+  bytes,
+  dial,
+  ON_BUN,
+  ON_NODE,
+  run,
+  type Server,
+  start,
+} from "../tools/start.ts";
 
 const HSTS = "max-age=15768000";
 
