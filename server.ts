@@ -1,29 +1,20 @@
-// The front door: options in, store chosen and filled, app listens, signals heard.
+// The front door: options in, store opened and filled, app made; then it listens until a signal.
 
 import process from "node:process";
 import { createApp } from "./lib/app.ts";
-import { basic } from "./lib/http/credentials.ts";
-import { createLog } from "./lib/wire/log.ts";
-import { type Finish, serve } from "./lib/wire/server.ts";
-import { boundTo } from "./lib/wire/target.ts";
-import type { Https } from "./lib/wire/tls.ts";
-import { HELP, type Options, PUBLISHED, readOptions, UsageError } from "./lib/options.ts";
-import { pageRoutes, routes } from "./lib/routes.ts";
-import { MemoryStore } from "./lib/store/memory.ts";
-import { type Store, Unavailable } from "./lib/store/store.ts";
+import { guide, openApiRoute } from "./lib/openapi/openapi.ts";
+import { HELP, type Options, readOptions, UsageError } from "./lib/options.ts";
+import { pageRoutes } from "./lib/page/page.ts";
+import { routes } from "./lib/routes.ts";
+import { openStore } from "./lib/store/open.ts";
+import { Unavailable } from "./lib/store/store.ts";
 import { Accounts } from "./lib/todo/accounts.ts";
-
-const TASKS = [
-  ["Buy groceries", "Milk, Cheese, Pizza, Fruit, Tylenol"],
-  ["Learn Python", "Need to find a good Python tutorial on the web"],
-] as const;
-
-const MENDS: Readonly<Record<string, string>> = {
-  EADDRINUSE: "it is in use; choose another one, such as --port 5001",
-  EACCES: "it needs more rights; choose a port from 1024 up, such as --port 5000",
-  ENOTFOUND: "no such host; try --host 127.0.0.1",
-  EADDRNOTAVAIL: "that is no address of this machine; try --host 127.0.0.1",
-};
+import { fill, refuseKnownPassword } from "./lib/todo/first.ts";
+import type { Finish } from "./lib/wire/connections.ts";
+import { listen, ListenError } from "./lib/wire/listen.ts";
+import { createLog } from "./lib/wire/log.ts";
+import { serve } from "./lib/wire/server.ts";
+import { namesOf } from "./lib/wire/target.ts";
 
 // A reader that goes away (server.ts | head) is no reason to stop serving.
 process.stdout.on("error", () => {});
@@ -34,96 +25,65 @@ try {
   if (options === undefined) process.stdout.write(HELP);
   else await start(options);
 } catch (error) {
-  if (error instanceof UsageError) fail(2, error.message);
-  else if (error instanceof Unavailable) fail(1, error.message);
+  // What a person can mend is one line. A bug of ours keeps its stack.
+  if (error instanceof UsageError) process.exitCode = 2;
+  else if (error instanceof Unavailable || error instanceof ListenError) process.exitCode = 1;
   else throw error;
+  process.stderr.write(`${error.message}\n`);
 }
 
-async function start(
-  { host, port, loopback, db, tls, user, password, publicUrl, corsOrigins, registration, quiet }:
-    Options,
-): Promise<void> {
+async function start(options: Options): Promise<void> {
+  const { publicUrl, host } = options;
+  const { https, finish } = await usable(() => extensions(options));
+  const store = await usable(() => openStore(options.db, options.registration ? 0.1 : 1));
+  const accounts = new Accounts(store, options.registration);
+  await fill(store, accounts, options);
+  await usable(() => refuseKnownPassword(accounts, options));
+
+  const table = [...routes(store, accounts), openApiRoute, ...pageRoutes];
+  const isOurs = namesOf(host, publicUrl);
+  const app = createApp(table, accounts, { publicUrl, guide: guide(publicUrl), isOurs });
+  const log = options.quiet ? () => {} : createLog(process.stdout);
+  const { server, stop } = serve(app, log, finish, https?.server);
+  server.keepAliveTimeout = options.keepAliveMs;
+  onSignal(async () => {
+    await stop();
+    await store.close();
+  }, https?.renew);
+  const address = await listen(server, options);
+  console.log(`Listening on ${https ? "https" : "http"}://${address}/ (Ctrl-C stops it)`);
+}
+
+/** HTTPS and CORS, loaded only if they are asked for. */
+async function extensions({ tls, corsOrigins }: Options) {
   const finish: Finish[] = [];
   if (corsOrigins.length > 0) {
     const { allowOrigins } = await import("./lib/wire/cors.ts");
     finish.push(allowOrigins(corsOrigins));
   }
-  const https = tls && await opened(async () => (await import("./lib/wire/tls.ts")).https(tls));
-  if (https !== undefined) finish.push(https.finish);
-  const store = await opened(() => openStore(db));
-  const accounts = new Accounts(store, registration);
-  if (await accounts.addFirst(user, password)) {
-    for (const [title, description] of TASKS) {
-      await store.add(user, { title, description, done: false });
-    }
-  }
-  // The tutorial's password may be in the database from a time when nobody else could reach it.
-  for (const username of loopback || db === undefined ? [] : [user, PUBLISHED.username]) {
-    const field = basic({ username, password: PUBLISHED.password });
-    if (await store.user(username) && await accounts.authenticate(field)) {
-      const mend = `change the password of ${username} before you listen on ${host}`;
-      throw new UsageError(`${mend}: everybody knows the tutorial's`);
-    }
-  }
-  const app = createApp(
-    [...routes(store, accounts), ...pageRoutes],
-    (field) => accounts.authenticate(field),
-    publicUrl,
-  );
-  const log = quiet ? () => {} : createLog((lines) => process.stdout.write(lines));
-  const { server, stop } = serve(app, log, finish, https?.server);
+  if (tls === undefined) return { finish };
+  const https = (await import("./lib/wire/tls.ts")).https(tls);
+  return { finish: [...finish, https.finish], https };
+}
 
-  server.on("error", (error: NodeJS.ErrnoException) => {
-    const mend = MENDS[error.code ?? ""] ?? error.message;
-    fail(1, `cannot listen on port ${port} of ${host}: ${mend}`);
-  });
-  server.listen(port, host, () => {
-    const scheme = https === undefined ? "http" : "https";
-    console.log(`Listening on ${scheme}://${boundTo(server.address())}/ (Ctrl-C stops it)`);
-  });
-
-  const signals = ["SIGINT", "SIGTERM"] as const;
-  const end = async () => {
-    for (const signal of signals) process.off(signal, end); // a second one ends the process at once
-    await stop();
-    await store.close();
+/** Ends the service at the first signal; a second one ends the process at once. */
+function onSignal(end: () => Promise<void>, renew?: () => void): void {
+  const signals: NodeJS.Signals[] = ["SIGINT", "SIGTERM"];
+  if (renew === undefined) signals.push("SIGHUP"); // the terminal was closed
+  else process.on("SIGHUP", renew);
+  const once = () => {
+    for (const signal of signals) process.off(signal, once);
+    end();
   };
-  for (const signal of signals) process.on(signal, end);
-  if (https !== undefined) process.on("SIGHUP", () => renew(https));
+  for (const signal of signals) process.on(signal, once);
 }
 
-function renew(https: Https): void {
+/** Makes something that an option asks for; if it cannot, the option is wrong. */
+async function usable<T>(make: () => Promise<T>): Promise<T> {
   try {
-    https.renew();
-    console.log("The certificate was read again");
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : error;
-    process.stderr.write(`the certificate stays as it was: ${reason}\n`);
-  }
-}
-
-/** The store that `--db` names. What nobody asks for is not even loaded. */
-async function openStore(db: string | undefined): Promise<Store> {
-  if (db === undefined) return new MemoryStore();
-  if (db.startsWith("etcd:")) {
-    const { EtcdStore } = await import("./lib/store/etcd/store.ts");
-    return await EtcdStore.open(db);
-  }
-  const { SqliteStore } = await import("./lib/store/sqlite/store.ts");
-  return await SqliteStore.open(db);
-}
-
-/** What a flag names, opened; where that is no good, its reason is one line. */
-async function opened<T>(open: () => Promise<T>): Promise<T> {
-  try {
-    return await open();
+    return await make();
   } catch (error) {
     if (error instanceof Unavailable || !(error instanceof Error)) throw error;
     throw new UsageError(error.message, { cause: error });
   }
-}
-
-function fail(code: number, message: string): void {
-  process.stderr.write(`${message}\n`);
-  process.exitCode = code;
 }

@@ -1,81 +1,84 @@
-// One request's way, top to bottom: match, authenticate, handle. What is thrown on it becomes an
-// answer in http/reply.ts; what a store throws, which knows no HTTP, does so here first.
+// One request's way, from top to bottom: match, authenticate, handle. Whatever is thrown on it
+// becomes a response in one place, http/reply.ts.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { readJson } from "./http/body.ts";
-import { unchanged } from "./http/conditional.ts";
+import type { Call } from "./http/call.ts";
+import { checkConditions, clientHas } from "./http/conditional.ts";
 import { unauthorized } from "./http/credentials.ts";
-import { attempt, type Later, when } from "./http/later.ts";
-import { HttpError } from "./http/reply.ts";
-import { type Call, type Route, router } from "./http/router.ts";
-import type { Answer } from "./wire/server.ts";
+import { type Fields, HttpError, type Reply } from "./http/reply.ts";
+import { type Route, router } from "./http/router.ts";
+import { Full, TooLarge, Unavailable, type User } from "./store/store.ts";
+import type { Accounts } from "./todo/accounts.ts";
+import { RequestClient } from "./wire/client.ts";
+import { onceASecond } from "./wire/log.ts";
 import { readTarget } from "./wire/target.ts";
-import { DOCUMENT } from "./routes.ts";
-import { Unavailable } from "./store/store.ts";
 
-/** The name of the user whose credentials an Authorization field holds; undefined for nobody's. */
-export type Authenticate = (field: string | undefined) => Later<string | undefined>;
+const ANYONE: User = { id: "", username: "", password: "", email: "", revision: 0 };
+const LIMIT = { user: 64 * 1024, anyone: 16 * 1024 }; // bytes of content
 
-/** The service: from a request to its answer. With `publicUrl`, every `uri` begins with it. */
+/** What the app is told beside its table. */
+export interface AppOptions {
+  /** How every `uri` begins; otherwise as the address in the request. */
+  readonly publicUrl?: string | undefined;
+  /** Header fields for clients that ask what there is. */
+  readonly guide?: Fields;
+  /** Whether the server answers for a host name. */
+  readonly isOurs?: (name: string) => boolean;
+}
+
+/** Makes the function from a request to its reply. */
 export function createApp(
   table: readonly Route[],
-  authenticate: Authenticate,
-  publicUrl?: string,
-): Answer {
-  const document = `<${publicUrl ?? ""}${DOCUMENT.build({})}>; rel="service-desc"`; // RFC 8631
-  const find = router(table, { Link: document });
-  return (request, response) =>
-    attempt(() => {
-      const { headers, method = "" } = request;
-      const { origin, path, query } = readTarget(request); // 400, 431, 501, 505
-      const { access, handle, params } = find(method, path); // 404, 405
-      const asking = access === "anyone" ? "" : authenticate(headers.authorization);
-      return when(asking, (user) => {
-        if (user === undefined) return unauthorized(headers); // 401, 403
-        return handle(
-          new IncomingCall(request, response, params, user, query, publicUrl ?? origin),
-        );
-      });
-    }, (error) => {
-      throw error instanceof Unavailable ? unavailable(error) : error; // 503
-    });
+  accounts: Accounts,
+  { publicUrl, guide, isOurs = () => true }: AppOptions = {},
+) {
+  const find = router(table, guide);
+  const tell = onceASecond(console.error);
+
+  return async (request: IncomingMessage, response: ServerResponse): Promise<Reply> => {
+    const { headers, method = "" } = request;
+    const client = new RequestClient(request, publicUrl !== undefined);
+    try {
+      const { origin, path, query } = readTarget(request, isOurs); // 400, 421, 431, 501, 505
+      const { access, handle, params } = find(method, path); // 404, 405, 501
+      const user = access === "anyone"
+        ? ANYONE
+        : await accounts.authenticate(headers.authorization, client); // 429
+      if (user === undefined) throw unauthorized(headers); // 401, 403
+
+      const authorize = async () => {
+        const now = access === "anyone" ? user : await accounts.current(user, client);
+        if (now === undefined) throw unauthorized(headers);
+        return now;
+      };
+      const call: Call<unknown, User> = {
+        params,
+        user,
+        query,
+        origin: publicUrl ?? origin,
+        client,
+        clientHas: (tag) => clientHas(request, tag), // 412
+        checkConditions: (tag) => checkConditions(request, tag), // 412
+        json: async () => {
+          const content = await readJson(request, response, LIMIT[access]); // 400, 413, 415
+          await authorize(); // what was true at the header must still be true
+          return content;
+        },
+        authorize,
+      };
+      return await handle(call);
+    } catch (error) {
+      if (error instanceof Unavailable && !client.gone) tell(error.message); // to the operator
+      throw fromStore(error);
+    }
+  };
 }
 
-function unavailable({ message }: Unavailable): HttpError {
-  console.error(message); // the operator can do something about it, the client cannot
-  return new HttpError(503, "nothing was half done; try again later", { "Retry-After": "5" });
-}
-
-// A class, because two functions made for each request cost a tenth of what a GET can do.
-class IncomingCall implements Call {
-  readonly params: unknown;
-  readonly user: string;
-  readonly query: string;
-  readonly origin: string;
-  readonly #request: IncomingMessage;
-  readonly #response: ServerResponse;
-
-  constructor(
-    request: IncomingMessage,
-    response: ServerResponse,
-    params: unknown,
-    user: string,
-    query: string,
-    origin: string,
-  ) {
-    this.#request = request;
-    this.#response = response;
-    this.params = params;
-    this.user = user;
-    this.query = query;
-    this.origin = origin;
-  }
-
-  unchanged(tag: string): boolean {
-    return unchanged(this.#request, tag); // 400, 412
-  }
-
-  json(): Promise<unknown> {
-    return readJson(this.#request, this.#response); // 400, 413, 415
-  }
+/** Stores know nothing of HTTP, so their errors become HttpErrors here. */
+function fromStore(error: unknown): unknown {
+  if (error instanceof TooLarge) return new HttpError(413, error.message);
+  if (!(error instanceof Unavailable)) return error;
+  const message = error instanceof Full ? error.message : "nothing was half done; try again later";
+  return new HttpError(503, message, { "Retry-After": "5" });
 }

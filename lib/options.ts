@@ -1,6 +1,9 @@
-// Flags and environment variables, judged before anything starts.
+// Flags and environment variables, checked before anything starts.
 
 import { parseArgs } from "node:util";
+import { TUTORIAL } from "./todo/first.ts";
+import { isPassword, isUsername } from "./todo/users.ts";
+import { isLoopback } from "./wire/target.ts";
 
 /** A wrong flag or variable; the message names the mend, in one line. */
 export class UsageError extends Error {}
@@ -15,14 +18,12 @@ export const HELP = `Usage: npx -y tsx server.ts [options]
   --public-url URL      what clients see, behind a proxy (TODO_PUBLIC_URL; from each request)
   --cors-origin ORIGIN  lets its pages call, may be given again (TODO_CORS_ORIGIN; none)
   --no-registration     POST /users answers 403
+  --keep-alive SECONDS  how long an idle connection stays open (75)
   --quiet               no line for each request
   --help                this text
 
 TODO_USER and TODO_PASSWORD name the first user (miguel, python).
 `;
-
-/** Who the tutorial's first user is: it stands there for everybody to read. */
-export const PUBLISHED = { username: "miguel", password: "python" };
 
 const FLAGS = {
   port: { type: "string" },
@@ -33,6 +34,7 @@ const FLAGS = {
   "public-url": { type: "string" },
   "cors-origin": { type: "string", multiple: true },
   "no-registration": { type: "boolean", default: false },
+  "keep-alive": { type: "string", default: "75" }, // balancers end idle connections after 60 s
   quiet: { type: "boolean", default: false },
   help: { type: "boolean", default: false },
 } as const;
@@ -47,11 +49,12 @@ export function readOptions(args: string[], env: Readonly<Record<string, string 
   const port = flags.port ?? (env["PORT"] || "5000");
   const host = flags.host ?? (env["HOST"] || "127.0.0.1");
   const db = flags.db ?? (env["TODO_DB"] || undefined);
-  const user = env["TODO_USER"] || PUBLISHED.username;
-  const password = env["TODO_PASSWORD"] || PUBLISHED.password;
+  const user = env["TODO_USER"] || TUTORIAL.username;
+  const password = env["TODO_PASSWORD"] || TUTORIAL.password;
   const cert = flags["tls-cert"] ?? (env["TODO_TLS_CERT"] || undefined);
   const key = flags["tls-key"] ?? (env["TODO_TLS_KEY"] || undefined);
-  const publicUrl = flags["public-url"] ?? env["TODO_PUBLIC_URL"];
+  const url = flags["public-url"] ?? env["TODO_PUBLIC_URL"];
+  const publicUrl = url ? readPublicUrl(url) : undefined;
   const corsOrigins = flags["cors-origin"] ?? env["TODO_CORS_ORIGIN"]?.match(/[^\s,]+/g) ?? [];
 
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65535) {
@@ -59,13 +62,14 @@ export function readOptions(args: string[], env: Readonly<Record<string, string 
   }
   if (host === "") throw new UsageError("the host must be a name or an address: --host 127.0.0.1");
   if (db === "") throw new UsageError("the database must be a file: --db tasks.sqlite");
-  if (!/^[\w.-]{1,64}$/.test(user)) {
+  if (!/^\d{1,5}$/.test(flags["keep-alive"])) {
+    throw new UsageError(`--keep-alive must be a number of seconds, not "${flags["keep-alive"]}"`);
+  }
+  if (!isUsername(user)) {
     throw new UsageError("TODO_USER must be 1 to 64 letters, digits, dots, hyphens, underscores");
   }
-  const loopback = /^(localhost|127(\.\d+){3}|::1)$/i.test(host);
-  if (password === PUBLISHED.password && !loopback) {
-    throw new UsageError(`set TODO_PASSWORD to listen on ${host}: everybody knows the tutorial's`);
-  }
+  const reachable = reachableAs(host, publicUrl);
+  checkPassword(password, reachable);
   if ((cert === undefined) !== (key === undefined)) {
     throw new UsageError(
       `TLS needs both: add ${key === undefined ? "--tls-key" : "--tls-cert"} FILE`,
@@ -74,16 +78,33 @@ export function readOptions(args: string[], env: Readonly<Record<string, string 
   return {
     port: Number(port),
     host,
-    loopback,
+    reachable,
     db,
     user,
     password,
     tls: cert !== undefined && key !== undefined ? { cert, key } : undefined,
-    publicUrl: publicUrl ? readPublicUrl(publicUrl) : undefined,
+    publicUrl,
     corsOrigins: corsOrigins.map(readOrigin),
     registration: !flags["no-registration"],
+    keepAliveMs: 1000 * Number(flags["keep-alive"]),
     quiet: flags.quiet,
   };
+}
+
+/** Under which address others can reach the server; undefined if only this machine can. */
+function reachableAs(host: string, publicUrl: string | undefined): string | undefined {
+  if (!isLoopback(host)) return host;
+  return publicUrl && !isLoopback(new URL(publicUrl).hostname) ? publicUrl : undefined;
+}
+
+function checkPassword(password: string, reachable: string | undefined): void {
+  if (reachable === undefined) return;
+  if (password === TUTORIAL.password) {
+    throw new UsageError(`set TODO_PASSWORD: with ${reachable}, everybody knows the tutorial's`);
+  }
+  if (!isPassword(password)) {
+    throw new UsageError("TODO_PASSWORD must have 8 to 1024 characters, none a control character");
+  }
 }
 
 function readFlags(args: string[]) {

@@ -1,38 +1,61 @@
-// If-Match and If-None-Match (RFC 9110 §13): reading again only what changed, and changing only
-// what was read.
+// If-Match and If-None-Match (RFC 9110 §13): to read again only what has changed, and to change
+// only what was read.
 
 import type { IncomingMessage } from "node:http";
 import { HttpError } from "./reply.ts";
 
-/** The entity tag of what a store had in this revision (RFC 9110 §8.8.3): `"1f0c-7"`. */
+/** The entity tag for a revision of a store (RFC 9110 §8.8.3): `"1f0c-7"`. */
 export const entityTag = (epoch: string, revision: number) => `"${epoch}-${revision}"`;
 
 const ENTITY_TAG = /(?:W\/)?"[!#-~\x80-\xff]*"/g; // RFC 9110 §8.8.3
 
 /**
- * Judges a request's conditions by the current entity tag, in the order of RFC 9110 §13.2.2. True
- * where the client has what it asks for: 304 is the answer. Throws 412; 400 for a malformed field.
+ * For GET: whether the client's copy is current, so that 304 is the response. Throws 412 if If-Match
+ * does not hold, 400 if it is malformed. A malformed If-None-Match is ignored.
  */
-export function unchanged({ method, headers }: IncomingMessage, tag: string): boolean {
-  const match = headers["if-match"];
-  // If-Match compares strongly: a weak tag, W/"…", equals none.
-  if (match !== undefined && !names("If-Match", match, tag)) throw changed();
-  const noneMatch = headers["if-none-match"];
-  if (noneMatch === undefined) return false;
-  // If-None-Match compares weakly: a weak tag equals the strong one.
-  if (!names("If-None-Match", noneMatch, tag, `W/${tag}`)) return false;
-  if (method === "GET" || method === "HEAD") return true;
-  throw changed();
+export function clientHas({ headers }: IncomingMessage, tag: string): boolean {
+  checkMatch(headers["if-match"], tag);
+  const tags = tagsIn(headers["if-none-match"] ?? "");
+  return tags === "*" || (tags?.some((sent) => strong(sent) === tag) ?? false);
 }
 
-/** Whether a field is `*`, or a list of entity tags that holds one of these. */
-function names(name: string, field: string, ...wanted: string[]): boolean {
-  if (field.trim() === "*") return true;
+/**
+ * For PUT, PATCH and DELETE: throws 412 unless the request's conditions hold for the current entity
+ * tag (RFC 9110 §13.2.2), 400 for a malformed field.
+ */
+export function checkConditions({ headers }: IncomingMessage, tag: string): void {
+  checkMatch(headers["if-match"], tag);
+  const field = headers["if-none-match"];
+  if (field === undefined) return;
+  const tags = tagsIn(field) ?? malformed("If-None-Match");
+  if (tags === "*" || tags.some((sent) => strong(sent) === tag)) throw changed();
+}
+
+/** If-Match compares strongly: a weak tag equals none (RFC 9110 §8.8.3.2). */
+function checkMatch(field: string | undefined, tag: string): void {
+  if (field === undefined) return;
+  const tags = tagsIn(field) ?? malformed("If-Match");
+  if (tags === "*" || tags.includes(tag)) return;
+  // A proxy that compresses marks the tags that pass: nginx W/"a", Apache "a-gzip".
+  const before = (sent: string) => strong(sent).replace(/-+(gzip|br|zstd|deflate)"$/, '"');
+  if (!tags.some((sent) => before(sent) === tag)) throw changed();
+  const mend = "let it send JSON uncompressed, or send the entity tag without W/ and -gzip";
+  throw new HttpError(412, `a proxy has changed the entity tag; ${mend}`);
+}
+
+const strong = (tag: string) => tag.replace(/^W\//, "");
+
+/** The entity tags in a field, or `*`. Undefined if it is neither. */
+function tagsIn(field: string): "*" | string[] | undefined {
+  if (field.trim() === "*") return "*";
   const tags = field.match(ENTITY_TAG);
-  if (tags === null || !/^[\s,]*$/.test(field.replaceAll(ENTITY_TAG, ""))) {
-    throw new HttpError(400, `${name} must be *, or entity tags as they came, quotes included`);
-  }
-  return tags.some((tag) => wanted.includes(tag));
+  const onlyTags = /^[\s,]*$/.test(field.replaceAll(ENTITY_TAG, ""));
+  return tags !== null && onlyTags ? tags : undefined;
+}
+
+function malformed(name: string): never {
+  const mend = "must be *, or entity tags as they were received, with their quotes";
+  throw new HttpError(400, `${name} ${mend}`);
 }
 
 const changed = () => new HttpError(412, "it has changed; read it again, then decide");

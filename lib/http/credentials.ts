@@ -1,4 +1,5 @@
-// Basic credentials out of an Authorization field, and the answer to who has none (RFC 7617).
+// Basic credentials in an Authorization field, and the response if they are missing or wrong
+// (RFC 7617).
 
 import { Buffer, isUtf8 } from "node:buffer";
 import type { IncomingHttpHeaders } from "node:http";
@@ -11,31 +12,42 @@ export interface Credentials {
 }
 
 const BASIC = /^Basic +([A-Za-z0-9+/]+=*)$/i;
-const CHALLENGED = new HttpError(401, "", {
+const CHALLENGE = {
   "WWW-Authenticate": 'Basic realm="Authentication Required", charset="UTF-8"',
-});
-const UNCHALLENGED = new HttpError(403, "", {}, "Unauthorized access");
+};
+const NOT_UTF8 = "the credentials are not UTF-8; let your client encode them so";
 
-/** The Authorization field that bears these (RFC 7617 §2). */
+/** The Authorization field for these credentials (RFC 7617 §2). */
 export const basic = ({ username, password }: Credentials) =>
   `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
 
-/** Parses an Authorization field (RFC 7617 §2); undefined for all that is not of its form. */
+/** Parses an Authorization field (RFC 7617 §2). Undefined if it holds no credentials. */
 export function parseCredentials(field = ""): Credentials | undefined {
-  const [, token = ""] = BASIC.exec(field) ?? [];
-  const bytes = Buffer.from(token, "base64");
+  const bytes = bytesOf(field);
   const pair = isUtf8(bytes) ? bytes.toString() : "";
   const colon = pair.indexOf(":"); // the first: a password may hold more of them
-  if (colon < 0) return undefined;
+  // No control characters (RFC 7617 §2): for scrypt, a NUL at the end is the same as nothing.
+  if (colon < 0 || /\p{Cc}/u.test(pair)) return undefined;
   return { username: pair.slice(0, colon), password: pair.slice(colon + 1) };
 }
 
+const bytesOf = (field: string) => Buffer.from(BASIC.exec(field)?.[1] ?? "", "base64");
+
 /**
- * 401 with a challenge, at which a browser opens its login dialog; so a request of a browser's
- * script gets 403 without one. Sec-Fetch-Dest and jQuery's X-Requested-With tell them apart.
+ * 401 with a challenge, at which a browser opens its login dialog. The script of a page shows a form
+ * of its own instead, so a request from a script gets 403 without a challenge.
  */
 export function unauthorized(headers: IncomingHttpHeaders): HttpError {
-  const byScript = headers["sec-fetch-dest"] === "empty" ||
-    headers["x-requested-with"] === "XMLHttpRequest";
-  return byScript ? UNCHALLENGED : CHALLENGED;
+  const message = isUtf8(bytesOf(headers.authorization ?? "")) ? "" : NOT_UTF8;
+  if (!isScript(headers)) return new HttpError(401, message, CHALLENGE);
+  return new HttpError(403, message, {}, { error: "Unauthorized access" });
+}
+
+/** Whether a browser's script sent this. Over plain http browsers may send no Sec-Fetch fields. */
+function isScript(headers: IncomingHttpHeaders): boolean {
+  const { accept = "", "user-agent": agent = "", "sec-fetch-dest": destination } = headers;
+  if (headers["x-requested-with"] === "XMLHttpRequest" || destination === "empty") return true;
+  // PowerShell's client begins with Mozilla/ too, but sends no Accept-Language.
+  return destination === undefined && agent.startsWith("Mozilla/") &&
+    headers["accept-language"] !== undefined && !accept.includes("text/html");
 }

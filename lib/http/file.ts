@@ -1,15 +1,15 @@
-// A file as an answer, with an entity tag made of what is in it.
+// A file as a response, with an entity tag made of its content.
 
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import type { Fields, Reply } from "./reply.ts";
-import type { Call } from "./router.ts";
+import type { Call } from "./call.ts";
+import { type Fields, notModified, type Reply } from "./reply.ts";
 
-/** 200 with a file as it is now, and these fields; 304 to who has it. */
+/** 200 with a file as it is now, and these header fields; 304 if the client has it. */
 export async function getFile(url: URL, call: Call, fields: Fields = {}): Promise<Reply> {
   const text = await readFile(url, "utf8");
   const ETag = `"${createHash("sha256").update(text).digest("base64url")}"`;
-  return call.unchanged(ETag)
-    ? { status: 304, fields: { ETag } }
+  return call.clientHas(ETag)
+    ? notModified(ETag)
     : { status: 200, fields: { ETag, ...fields }, text };
 }

@@ -1,112 +1,59 @@
-// What a handler answers, what an error answers, and the one place that writes a response.
+// What a handler returns, what an error becomes, and how both are printed.
 
-import { Buffer } from "node:buffer";
-import { once } from "node:events";
-import { type ServerResponse, STATUS_CODES } from "node:http";
-import { pipeline } from "node:stream/promises";
+import { STATUS_CODES } from "node:http";
 
-/** Header fields by name. A value that comes from a client must be judged before it gets here. */
+/** Header fields by name. A value that comes from a client must be checked before it gets here. */
 export type Fields = Readonly<Record<string, string>>;
 
-/** An answer as a value: the status, the content, and fields of its own. */
+/** A response as a value: the status, header fields of its own, and the content. */
 export interface Reply {
   readonly status: number;
-  /** JSON, unless there is a Content-Type among the fields. */
+  readonly fields?: Fields;
+  /** JSON, unless `fields` has a Content-Type. */
   readonly text?: string;
   /** Content that is too long to be held in one piece. */
   readonly chunks?: AsyncIterable<string>;
-  readonly fields?: Fields;
 }
 
 /** JSON as people read it in a terminal: two spaces a level, and a newline at its end. */
 export const printJson = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 
-/** Thrown anywhere, answered in one place. Not an Error: a stack would cost more than the answer. */
+/** 304: the client's copy is current (RFC 9110 §15.4.5). */
+export const notModified = (ETag: string): Reply => ({ status: 304, fields: { ETag } });
+
+const LONGEST = 900; // characters of a message: a client's own text may be part of it
+
+/** An error response that any code may throw. It is no Error: nobody needs its stack. */
 export class HttpError implements Reply {
   readonly status: number;
   readonly text: string;
   readonly fields: Fields;
 
-  /** `message` names the mend; it is left out where there is nothing to add. */
-  constructor(status: number, message = "", fields: Fields = {}, error = wording(status)) {
+  /**
+   * `message` says what is wrong and what to do; it is left out if there is nothing to add.
+   * `content` has more members of the JSON, or another `error` than the usual one.
+   */
+  constructor(status: number, message = "", fields: Fields = {}, content: object = {}) {
     this.status = status;
-    this.text = printJson(message === "" ? { error } : { error, message });
     this.fields = fields;
+    const short = message.length > LONGEST ? `${message.slice(0, LONGEST)}…` : message;
+    const error = WORDING[status] ?? sentenceCase(STATUS_CODES[status] ?? "");
+    this.text = printJson({ error, ...(message === "" ? {} : { message: short }), ...content });
   }
 }
 
-// The tutorial's own word for 401, and RFC 9110's newer one for 413.
-function wording(status: number): string {
-  if (status === 401) return "Unauthorized access";
-  const phrase = status === 413 ? "Content too large" : STATUS_CODES[status] ?? "";
-  return phrase.slice(0, 1) + phrase.slice(1).toLowerCase();
-}
+// The tutorial's own words for 401, RFC 9110's newer ones for 413, and a name in capital letters.
+const WORDING: Readonly<Record<number, string>> = {
+  401: "Unauthorized access",
+  413: "Content too large",
+  505: "HTTP version not supported",
+};
 
-/** The one place where a failure becomes an answer. A bug of ours is logged and never shown. */
+const sentenceCase = (text: string) => text.slice(0, 1) + text.slice(1).toLowerCase();
+
+/** The one place where a failure becomes a response. A bug of ours is logged and never shown. */
 export function errorReply(error: unknown): Reply {
   if (error instanceof HttpError) return error;
   console.error(error);
   return new HttpError(500);
-}
-
-/**
- * Writes the whole answer and gives the length of its content in bytes, of a long one when it has
- * left. With `close` the connection is not used again.
- */
-export function send(
-  response: ServerResponse,
-  reply: Reply,
-  close: boolean,
-): number | Promise<number> {
-  const { method } = response.req;
-  const { status, text = "", chunks, fields: own = {} } = reply;
-  const safe = method === "GET" || method === "HEAD";
-  const length = Buffer.byteLength(text);
-  // A flat array is what writeHead takes fastest.
-  const fields: string[] = [];
-  const isJson = own["Content-Type"] === undefined && (text !== "" || chunks !== undefined);
-  if (isJson) fields.push("Content-Type", "application/json");
-  if (text !== "") fields.push("Content-Length", `${length}`);
-  fields.push("Cache-Control", safe && status < 400 ? "private, no-cache" : "no-store");
-  fields.push("X-Content-Type-Options", "nosniff");
-  for (const name in own) fields.push(name, own[name] ?? "");
-  if (close) fields.push("Connection", "close");
-  response.writeHead(status, fields);
-  if (chunks !== undefined && method === "GET") return sendChunks(response, chunks);
-  if (text !== "") {
-    // It leaves with the header section in one write: end(text) makes it two, a tenth slower.
-    response.socket?.cork();
-    response.write(text);
-    response.socket?.uncork();
-  }
-  const { complete, readableEnded } = response.req; // without content it may be only the latter
-  if (!close || complete || readableEnded) response.end();
-  else endGently(response);
-  return method === "HEAD" ? 0 : length;
-}
-
-// Writes at the pace at which the client reads; a client that goes away ends it.
-async function sendChunks(
-  response: ServerResponse,
-  chunks: AsyncIterable<string>,
-): Promise<number> {
-  let bytes = 0;
-  const counted = async function* (chunks: AsyncIterable<string>) {
-    for await (const chunk of chunks) {
-      bytes += Buffer.byteLength(chunk);
-      yield chunk;
-    }
-  };
-  await pipeline(chunks, counted, response).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "ERR_STREAM_PREMATURE_CLOSE") console.error(error);
-  });
-  return bytes;
-}
-
-// To end a connection on which the client is still sending resets it, and a reset takes the answer
-// away from the client. So what it sends flows past first, for a second at most.
-async function endGently(response: ServerResponse): Promise<void> {
-  const signal = AbortSignal.timeout(1000);
-  await once(response.req.resume(), "close", { signal }).catch(() => {});
-  response.end();
 }

@@ -1,11 +1,11 @@
-// Patterns such as /tasks/<int:id>: match a path, build a path, find the route. Knows no tasks.
+// Patterns such as /tasks/<int:id>: match a path, build a path, find the route.
 
-import type { Later } from "./later.ts";
+import type { Account, Call } from "./call.ts";
 import { type Fields, HttpError, type Reply } from "./reply.ts";
 
 /** What may stand in a pattern as `<converter:name>`: its form, and the value that it gives. */
 const CONVERTERS = {
-  int: { form: "0*[0-9]{1,15}", parse: Number }, // more is beyond what a number holds exactly
+  int: { form: "0*[0-9]{1,15}", parse: Number }, // a number holds no more digits exactly
   string: { form: "[^/]+", parse: decodeURIComponent },
 };
 type Converters = typeof CONVERTERS;
@@ -18,7 +18,9 @@ export type Params<Pattern extends string> = Pattern extends
 
 /** A pattern of paths whose parameters are `P`. */
 export interface Path<P = unknown> {
-  /** The parameters in a path, or undefined where it is not of this pattern. */
+  /** As it was written: `/tasks/<int:id>`. */
+  readonly pattern: string;
+  /** The parameters in a path; undefined if the path does not fit the pattern. */
   match(path: string): P | undefined;
   /** The path with these parameters: the tutorial's `url_for`. */
   build(params: P): string;
@@ -27,17 +29,21 @@ export interface Path<P = unknown> {
 /** Compiles a pattern: literal text, and parameters such as `<int:id>`, each within one segment. */
 export function path<Pattern extends string>(pattern: Pattern): Path<Params<Pattern>>;
 export function path(pattern: string): Path<Record<string, unknown>> {
-  // "/tasks/<int:id>" falls into "/tasks/", "int", "id", "".
+  const converters = new Map(Object.entries(CONVERTERS));
+  // "/tasks/<int:id>" is split into "/tasks/", "int", "id", "".
   const [start = "", ...rest] = pattern.split(/<(\w+):(\w+)>/);
   const params: { name: string; parse(text: string): unknown; after: string }[] = [];
   let form = literal(start);
   for (let i = 0; i < rest.length; i += 3) {
-    const [converter, name, after] = rest.slice(i, i + 3) as [keyof Converters, string, string];
-    form += `(${CONVERTERS[converter].form})${literal(after)}`;
-    params.push({ name, parse: CONVERTERS[converter].parse, after });
+    const [type = "", name = "", after = ""] = rest.slice(i, i + 3);
+    const converter = converters.get(type);
+    if (converter === undefined) throw new Error(`${pattern}: there is no converter ${type}`);
+    form += `(${converter.form})${literal(after)}`;
+    params.push({ name, parse: converter.parse, after });
   }
   const expression = new RegExp(`^${form}$`);
   return {
+    pattern,
     match(path) {
       const found = expression.exec(path);
       if (found === null) return undefined;
@@ -48,7 +54,7 @@ export function path(pattern: string): Path<Record<string, unknown>> {
     },
     build(values) {
       let path = start;
-      for (const { name, after } of params) path += `${values[name]}${after}`;
+      for (const { name, after } of params) path += encodeURIComponent(`${values[name]}`) + after;
       return path;
     },
   };
@@ -56,36 +62,21 @@ export function path(pattern: string): Path<Record<string, unknown>> {
 
 const literal = (text: string) => text.replace(/[.*]/g, "\\$&");
 
-/** What a handler is given: the request in values, and two questions to ask of it. */
-export interface Call<P = unknown> {
-  readonly params: P;
-  /** Who is asking; "" on a route that is open to anyone. */
-  readonly user: string;
-  /** What follows the `?` of the target, still encoded. */
-  readonly query: string;
-  /** Scheme and authority for absolute URIs: `http://127.0.0.1:5000`. */
-  readonly origin: string;
-  /** Judges If-Match and If-None-Match by the current entity tag. True: answer 304. Throws 412. */
-  unchanged(tag: string): boolean;
-  /** Reads the content as JSON. Nothing has read it yet, so a handler refuses first what it can. */
-  json(): Promise<unknown>;
-}
-
 /** A row of the router table. */
 export interface Route {
   readonly method: string;
   readonly path: Path;
   readonly access: "user" | "anyone";
-  // A method, not a property, so that a Call<P> stands for a Call; find() keeps that promise.
-  handle(call: Call): Later<Reply>;
+  // A method, not a property, so that a Call<P> may stand for a Call; find() keeps that promise.
+  handle(call: Call): Promise<Reply>;
 }
 
-/** A row of the router table, the handler's parameters checked against the pattern's. */
-export function route<P>(
+/** Makes a row of the router table; the handler's parameters are checked against the pattern's. */
+export function route<P, U extends Account>(
   method: string,
   path: Path<P>,
   access: Route["access"],
-  handle: (call: Call<P>) => Later<Reply>,
+  handle: (call: Call<P, U>) => Promise<Reply>,
 ): Route {
   return { method, path, access, handle };
 }
@@ -94,11 +85,12 @@ export function route<P>(
 export type Found = Pick<Route, "access" | "handle"> & { readonly params: unknown };
 
 /**
- * Makes the function that finds the row for a method and a path; it throws 404 and 405. HEAD,
- * OPTIONS and `Allow` fall out of the table (RFC 9110 §9.3, §10.2.1). `guide` has fields for who asks
- * what there is, or has lost the way.
+ * Makes the function that finds the row for a method and a path; it throws 404, 405 and 501. HEAD,
+ * OPTIONS and `Allow` follow from the table (RFC 9110 §9.3, §10.2.1). `guide` has header fields for
+ * OPTIONS, 404 and 405 responses, such as a link to a description of the service.
  */
 export function router(table: readonly Route[], guide: Fields = {}) {
+  const known = new Set(["HEAD", "OPTIONS", ...table.map(({ method }) => method)]);
   return (method: string, path: string): Found => {
     const wanted = method === "HEAD" ? "GET" : method;
     for (const route of table) {
@@ -110,8 +102,8 @@ export function router(table: readonly Route[], guide: Fields = {}) {
     const methods = here.flatMap(({ method }) => method === "GET" ? ["GET", "HEAD"] : [method]);
     const Allow = [...new Set(methods), "OPTIONS"].join(", ");
     const fields = { Allow, ...guide };
+    if (!known.has(method)) throw new HttpError(501, `send one of ${Allow}`, fields);
     if (method !== "OPTIONS") throw new HttpError(405, `send one of ${Allow}`, fields);
-    const handle = () => ({ status: 204, fields });
-    return { access: "anyone", handle, params: {} };
+    return { access: "anyone", handle: async () => ({ status: 204, fields }), params: {} };
   };
 }

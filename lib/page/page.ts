@@ -1,8 +1,12 @@
 // The page for people, as a browser fetches it: its files, and what a browser may do with them.
 
+import type { Call } from "../http/call.ts";
 import { getFile } from "../http/file.ts";
 import type { Reply } from "../http/reply.ts";
-import type { Call } from "../http/router.ts";
+import { path, type Route, route } from "../http/router.ts";
+
+const SCRIPTS = ["api", "app", "form", "list", "poll", "status", "task"];
+const FILES = ["index.html", "style.css", "icon.svg", ...SCRIPTS.map((name) => `${name}.js`)];
 
 const TYPES: Readonly<Record<string, string>> = {
   html: "text/html",
@@ -11,9 +15,8 @@ const TYPES: Readonly<Record<string, string>> = {
   svg: "image/svg+xml",
 };
 
-// What the page needs and nothing else: so much a browser runs, loads and sends, whatever may stand
-// in a task. No form is sent by the browser itself: without the scripts, its password would be in
-// the address.
+// A browser runs, loads and sends what the page needs, and nothing else, whatever a task contains.
+// It sends no form by itself: without the scripts, the password would end up in the address.
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -27,11 +30,21 @@ const POLICY = [
   "trusted-types 'none'",
 ].join("; ");
 
-/** 200 with a file of this folder, or 304. */
-export function getPage(name: string, call: Call): Promise<Reply> {
+/** The page's rows of the router table, one for each file. */
+export const pageRoutes: readonly Route[] = FILES.map((name) =>
+  route(
+    "GET",
+    path(name === "index.html" ? "/" : `/page/${name}`),
+    "anyone",
+    (call) => getPage(name, call),
+  )
+);
+
+function getPage(name: string, call: Call): Promise<Reply> {
   return getFile(new URL(name, import.meta.url), call, {
     "Content-Type": `${TYPES[name.slice(name.lastIndexOf(".") + 1)]}; charset=utf-8`,
     "Content-Security-Policy": POLICY,
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
   });
 }

@@ -1,132 +1,150 @@
 // The in-memory array: the default store, and the reference for any other. Ends with the process.
 
+import { randomUUID } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
-import { Blocks } from "./blocks.ts";
-import {
-  type Filter,
-  type Later,
-  type Part,
-  passes,
-  type Store,
-  type Task,
-  type TaskFields,
-  type User,
-  type UserFields,
-} from "./store.ts";
+import { Turns } from "./change.ts";
+import { type Filter, passes, usesOnly } from "./filter.ts";
+import { Room, sizeOf } from "./room.ts";
+import { type Deadline, SLICE, sliceOf, type Store, type Task } from "./store.ts";
+import type { TaskFields, User, UserFields } from "./store.ts";
 
-/** A user, their tasks, and the revision of the last change to these. */
+/** A user, their tasks in the order of their ids, and the revision of the last change to these. */
 interface Account {
   user: User;
-  readonly tasks: Blocks;
+  readonly tasks: Task[];
   revision: number;
 }
 
-const NOBODY = { tasks: new Blocks(), revision: 0 }; // of whom nothing is ever kept
-
-/** A store that starts empty. */
+/** A store that starts empty. One account may take `share` of the room in it. */
 export class MemoryStore implements Store {
-  readonly epoch = crypto.randomUUID().slice(0, 8);
-  readonly #accounts = new Map<string, Account>();
-  #lastId = 0; // only rises, so that no id ever names a second task
+  readonly epoch = randomUUID().slice(0, 8);
+  readonly turns = new Turns();
+  readonly #byName = new Map<string, Account>();
+  readonly #byId = new Map<string, Account>();
+  readonly #room: Room;
+  #accounts = 0; // these three only rise, so that no number is ever given twice
+  #lastId = 0;
   #revision = 0;
 
-  list(owner: string, filter: Filter, offset: number, limit: number): Later<Part> {
-    const account = this.#accounts.get(owner) ?? NOBODY;
-    if (filter.done !== undefined || filter.titlePrefix !== undefined) {
-      return filtered(account, filter, offset, limit);
+  constructor(share = 1, room = new Room(share)) {
+    this.#room = room;
+  }
+
+  async list(owner: string, filter: Filter, offset: number, limit: number, by?: Deadline) {
+    const { tasks = [], revision = 0 } = this.#byId.get(owner) ?? {};
+    const found = usesOnly(filter) ? tasks : await search(tasks, filter, by);
+    return { tasks: sliceOf(found, offset, limit), total: found.length, revision };
+  }
+
+  async *walk(owner: string, filter: Filter, after: number): AsyncIterable<readonly Task[]> {
+    const test = passes(filter);
+    for (let last = after;;) {
+      const tasks = this.#byId.get(owner)?.tasks ?? [];
+      const slice = sliceOf(tasks, indexAfter(tasks, last), SLICE.tasks);
+      const end = slice.at(-1);
+      if (end === undefined) return;
+      yield slice.filter(test);
+      last = end.id;
+      await setImmediate(); // other requests have their turns
     }
-    const { tasks, revision } = account;
-    return { tasks: tasks.slice(offset, limit), total: tasks.length, revision };
   }
 
-  async *walk(owner: string, filter: Filter): AsyncIterable<readonly Task[]> {
-    const after = (id: number) => this.#accounts.get(owner)?.tasks.after(id) ?? [];
-    let slice = after(0);
-    for (let last = slice.at(-1); last !== undefined; last = slice.at(-1)) {
-      yield slice.filter((task) => passes(filter, task));
-      await setImmediate();
-      slice = after(last.id);
-    }
+  async get(owner: string, id: number): Promise<Task | undefined> {
+    const tasks = this.#byId.get(owner)?.tasks ?? [];
+    const task = tasks[indexAfter(tasks, id) - 1];
+    return task?.id === id ? task : undefined;
   }
 
-  get(owner: string, id: number): Task | undefined {
-    return this.#accounts.get(owner)?.tasks.get(id);
-  }
-
-  add(owner: string, { title, description, done }: TaskFields): Task | undefined {
-    const account = this.#accounts.get(owner);
+  async add(owner: string, fields: TaskFields): Promise<Task | undefined> {
+    const account = this.#byId.get(owner);
     if (account === undefined) return undefined;
-    const revision = account.revision = ++this.#revision;
-    const task = { id: ++this.#lastId, title, description, done, revision };
+    this.#room.take(owner, sizeOf(fields));
+    account.revision = ++this.#revision;
+    const task = { ...fields, id: ++this.#lastId, revision: account.revision };
     account.tasks.push(task);
     return task;
   }
 
-  update(owner: string, task: Task, changes: Partial<TaskFields>): Task | undefined {
-    const account = this.#accountWith(owner, task);
-    if (account === undefined) return undefined;
-    const revision = account.revision = ++this.#revision;
-    const { title, description, done } = { ...task, ...changes };
-    const changed = { id: task.id, title, description, done, revision };
-    account.tasks.replace(changed);
-    return changed;
+  async update(owner: string, task: Task, changes: Partial<TaskFields>) {
+    const changed = { ...task, ...changes, revision: this.#revision + 1 };
+    return this.#replace(owner, task, changed) ? changed : undefined;
   }
 
-  remove(owner: string, task: Task): boolean {
-    const account = this.#accountWith(owner, task);
-    if (account === undefined) return false;
-    account.revision = ++this.#revision;
-    account.tasks.remove(task.id);
-    return true;
+  async remove(owner: string, task: Task): Promise<boolean> {
+    return this.#replace(owner, task);
   }
 
-  user(username: string): User | undefined {
-    return this.#accounts.get(username)?.user;
+  async user(username: string): Promise<User | undefined> {
+    return this.#byName.get(username)?.user;
   }
 
-  addUser(username: string, fields: UserFields): User | undefined {
-    if (this.#accounts.has(username)) return undefined;
-    const revision = ++this.#revision;
-    const user = { username, ...fields, revision };
-    this.#accounts.set(username, { user, tasks: new Blocks(), revision });
+  async addUser(username: string, fields: UserFields): Promise<User | undefined> {
+    if (this.#byName.has(username)) return undefined;
+    const id = `${++this.#accounts}`;
+    this.#room.take(id, 1000 + fields.email.length);
+    const user = { ...fields, id, username, revision: ++this.#revision };
+    const account = { user, tasks: [], revision: user.revision };
+    this.#byName.set(username, account);
+    this.#byId.set(id, account);
     return user;
   }
 
-  updateUser(user: User, changes: Partial<UserFields>): User | undefined {
-    const account = this.#accounts.get(user.username);
+  async addFirst(username: string, fields: UserFields, tasks: readonly TaskFields[]) {
+    if (this.#accounts > 0) return undefined;
+    const user = this.addUser(username, fields); // takes effect at once, as the next line does
+    await Promise.all(tasks.map((task) => this.add(`${this.#accounts}`, task)));
+    return await user;
+  }
+
+  async updateUser(user: User, changes: Partial<UserFields>): Promise<User | undefined> {
+    const account = this.#byId.get(user.id);
     if (account?.user.revision !== user.revision) return undefined;
     account.user = { ...user, ...changes, revision: ++this.#revision };
     return account.user;
   }
 
-  removeUser(user: User): boolean {
-    const current = this.#accounts.get(user.username)?.user.revision === user.revision;
-    return current && this.#accounts.delete(user.username);
+  async removeUser({ id, username, revision }: User): Promise<boolean> {
+    if (this.#byId.get(id)?.user.revision !== revision) return false;
+    this.#room.leave(id);
+    this.#byName.delete(username);
+    return this.#byId.delete(id);
   }
 
   close(): void {}
 
-  /** The owner's account, if the task is in it as it was read. */
-  #accountWith(owner: string, { id, revision }: Task): Account | undefined {
-    const account = this.#accounts.get(owner);
-    return account?.tasks.get(id)?.revision === revision ? account : undefined;
+  /** Puts something else, or nothing, in the place of a task that is still as it was read. */
+  #replace(owner: string, task: Task, ...next: Task[]): boolean {
+    const account = this.#byId.get(owner);
+    const index = indexAfter(account?.tasks ?? [], task.id) - 1;
+    if (account?.tasks[index]?.revision !== task.revision) return false;
+    const size = next.reduce((sum, task) => sum + sizeOf(task), -sizeOf(task));
+    this.#room.take(owner, size);
+    account.revision = ++this.#revision;
+    account.tasks.splice(index, 1, ...next);
+    return true;
   }
 }
 
-async function filtered(
-  { tasks, revision }: Pick<Account, "tasks" | "revision">,
-  filter: Filter,
-  offset: number,
-  limit: number,
-): Promise<Part> {
-  const part: Task[] = [];
-  let total = 0;
-  for (const block of tasks.snapshot()) {
-    for (const task of block.filter((task) => passes(filter, task))) {
-      if (total >= offset && part.length < limit) part.push(task);
-      total++;
-    }
-    await setImmediate(); // other requests have their turn
+/** All tasks of one moment that pass. Other requests have their turns meanwhile. */
+async function search(tasks: readonly Task[], filter: Filter, by?: Deadline): Promise<Task[]> {
+  const test = passes(filter);
+  const all = tasks.slice();
+  const found: Task[] = [];
+  for (let i = 0; i < all.length && !by?.gone; i += SLICE.tasks) {
+    found.push(...all.slice(i, i + SLICE.tasks).filter(test));
+    await setImmediate();
   }
-  return { tasks: part, total, revision };
+  return found;
+}
+
+/** The index of the first task with an id above this one: a binary search, since ids only rise. */
+function indexAfter(tasks: readonly Task[], id: number): number {
+  let low = 0;
+  let high = tasks.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((tasks[middle]?.id ?? 0) > id) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }

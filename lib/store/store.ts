@@ -1,41 +1,40 @@
-// What any store promises. A method is atomic: when its answer is there it has taken effect as a
-// whole or not at all, and nothing else sees a half of it.
+// What any store promises. A method is atomic: when its promise resolves, it has taken effect as a
+// whole or not at all, and nobody sees a half of it.
 
-/** A value, or a promise of it: a store with the data at hand lets nobody wait. */
-export type Later<T> = T | Promise<T>;
+import type { Turns } from "./change.ts";
+import type { Filter } from "./filter.ts";
 
 /** What a client may set of a task. */
 export interface TaskFields {
   readonly title: string;
-  readonly description: string;
   readonly done: boolean;
+  readonly description: string;
 }
 
-/** What every change renews: no two states that a store was ever in share a revision. */
+/** What a task has unless somebody says otherwise. */
+export const INITIAL = { done: false, description: "" };
+
+/** Every change renews the revision: no two states of a store ever share one. */
 interface Revised {
   readonly revision: number;
 }
 
-/** A task as a store keeps it. Its id is a positive integer, one more than the last, and unique. */
+/** A task as a store keeps it. Ids are positive integers, rise by one, and are never used again. */
 export interface Task extends TaskFields, Revised {
   readonly id: number;
 }
 
-/** What may change of a user: `password` is a hash, never the password. */
+/** What may change of a user. `password` is a hash, never the password. */
 export interface UserFields {
   readonly password: string;
   readonly email: string;
 }
 
-/** A user, whose username owns a to-do list. */
+/** An account, which owns a to-do list. */
 export interface User extends UserFields, Revised {
+  /** Never given to a second account. A username is free again when its account is deleted. */
+  readonly id: string;
   readonly username: string;
-}
-
-/** Which tasks of a list are meant: those with this `done`, those whose title begins so. */
-export interface Filter {
-  readonly done?: boolean | undefined;
-  readonly titlePrefix?: string | undefined;
 }
 
 /** A part of a list, how many tasks pass its filter in all, and the list's revision. */
@@ -44,42 +43,87 @@ export interface Part extends Revised {
   readonly total: number;
 }
 
-/** Thrown where a store cannot be reached or is full: nothing was half done. Says why, and the mend. */
-export class Unavailable extends Error {}
-
-/**
- * Users and their to-do lists. To one owner, another's task is not there. Who changes something
- * passes it as it was read: if it is so no longer, nothing happens, and the answer says so.
- * Any method may throw Unavailable.
- */
-export interface Store {
-  /** Tells the revisions of this store from those of any other, or of an earlier run. */
-  readonly epoch: string;
-
-  /** The owner's tasks that pass, in order of creation: `limit` of them after the first `offset`. */
-  list(owner: string, filter: Filter, offset: number, limit: number): Later<Part>;
-  /** All that pass, in slices, at the pace of the reader: each task as it is when its slice is read. */
-  walk(owner: string, filter: Filter): AsyncIterable<readonly Task[]>;
-  get(owner: string, id: number): Later<Task | undefined>;
-  /** Undefined where there is no such owner. */
-  add(owner: string, fields: TaskFields): Later<Task | undefined>;
-  /** Changes the fields given. Undefined where the task has changed since, or is gone. */
-  update(owner: string, task: Task, changes: Partial<TaskFields>): Later<Task | undefined>;
-  /** False where the task has changed since, or is gone. */
-  remove(owner: string, task: Task): Later<boolean>;
-
-  user(username: string): Later<User | undefined>;
-  /** Undefined where the name is taken. */
-  addUser(username: string, fields: UserFields): Later<User | undefined>;
-  /** Changes the fields given. Undefined where the user has changed since, or is gone. */
-  updateUser(user: User, changes: Partial<UserFields>): Later<User | undefined>;
-  /** Takes the tasks along. False where the user has changed since, or is gone. */
-  removeUser(user: User): Later<boolean>;
-
-  /** Gives back what the store holds of the machine. Nothing is asked of it afterwards. */
-  close(): void;
+/** Until when a result is waited for (`performance.now()`), and whether nobody waits any more. */
+export interface Deadline {
+  readonly until: number;
+  readonly gone: boolean;
 }
 
-/** Whether a task is meant by a filter. */
-export const passes = ({ done, titlePrefix = "" }: Filter, task: Task) =>
-  (done === undefined || task.done === done) && task.title.startsWith(titlePrefix);
+/** The store cannot be reached, or is full. Nothing was half done. The message names the mend. */
+export class Unavailable extends Error {}
+
+/** There is no room for more. The message is for the client. */
+export class Full extends Unavailable {}
+
+/** More than the store can hold in one task or user. The message says what its limit is. */
+export class TooLarge extends Error {}
+
+/** A slice of a list ends after so many tasks, or when its texts have so many characters. */
+export const SLICE = { tasks: 500, characters: 256 * 1024 };
+
+/** At most `limit` tasks after the first `offset`, and at most a slice. */
+export function sliceOf(tasks: readonly Task[], offset: number, limit: number): Task[] {
+  const slice = tasks.slice(offset, offset + Math.min(limit, SLICE.tasks));
+  let characters = 0;
+  const end = slice.findIndex(({ title, description }) =>
+    (characters += title.length + description.length) > SLICE.characters
+  );
+  return end < 0 ? slice : slice.slice(0, end + 1);
+}
+
+/**
+ * To-do lists. `owner` is the id of an account, and never sees another owner's tasks. To change
+ * something, pass it as you read it: if it has changed since, nothing is written and the result is
+ * undefined or false. Any method may throw Unavailable, and does so at its deadline.
+ */
+export interface TaskStore {
+  /** Tells the revisions of this store from those of any other, or of an earlier run. */
+  readonly epoch: string;
+  /** Which tasks this server is changing: see `change`. */
+  readonly turns: Turns;
+  /**
+   * The owner's tasks that pass, in order of creation: at most `limit` after the first `offset`, and
+   * at most a slice; `walk` has the rest. With a filter, `total` may cost a look at every task.
+   */
+  list(owner: string, filter: Filter, offset: number, limit: number, by?: Deadline): Promise<Part>;
+  /** All that pass and have an id above `after`, slice by slice, each task as it is by then. */
+  walk(owner: string, filter: Filter, after: number, by?: Deadline): AsyncIterable<readonly Task[]>;
+  get(owner: string, id: number, by?: Deadline): Promise<Task | undefined>;
+  /** Undefined if there is no such owner. A task is seen only when all lower ids are, too. */
+  add(owner: string, fields: TaskFields, by?: Deadline): Promise<Task | undefined>;
+  /** Changes the fields given. */
+  update(
+    owner: string,
+    task: Task,
+    changes: Partial<TaskFields>,
+    by?: Deadline,
+  ): Promise<Task | undefined>;
+  remove(owner: string, task: Task, by?: Deadline): Promise<boolean>;
+}
+
+/** Accounts, by their usernames. */
+export interface UserStore {
+  user(username: string, by?: Deadline): Promise<User | undefined>;
+  /** Undefined if the name is taken. */
+  addUser(username: string, fields: UserFields, by?: Deadline): Promise<User | undefined>;
+  /** Adds the first user of all, with these tasks. Undefined if this store ever had a user. */
+  addFirst(
+    username: string,
+    fields: UserFields,
+    tasks: readonly TaskFields[],
+  ): Promise<User | undefined>;
+  /** Changes the fields given. */
+  updateUser(
+    user: User,
+    changes: Partial<UserFields>,
+    by?: Deadline,
+  ): Promise<User | undefined>;
+  /** The tasks go too. */
+  removeUser(user: User, by?: Deadline): Promise<boolean>;
+}
+
+/** Any string of JavaScript comes back as it was given, NUL and lone surrogates too. */
+export interface Store extends TaskStore, UserStore {
+  /** Releases files and connections. The store must not be used afterwards. */
+  close(): void | Promise<void>;
+}

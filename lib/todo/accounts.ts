@@ -1,99 +1,88 @@
-// Who is asking: the accounts in a store, their passwords, and who is signed in.
+// Who sent a request: the accounts in a store, their passwords, and who is signed in.
 
-import { entityTag } from "../http/conditional.ts";
-import { basic, parseCredentials } from "../http/credentials.ts";
-import { type Later, when } from "../http/later.ts";
+import { hash as digest, randomUUID } from "node:crypto";
+import type { Client } from "../http/call.ts";
+import { type Credentials, parseCredentials } from "../http/credentials.ts";
 import type { Store, User, UserFields } from "../store/store.ts";
 import type { Passwords } from "./passwords.ts";
 
-const REMEMBERED = 1000; // credentials that were right, the latest ones
+const REMEMBERED = 1000; // accounts that signed in last
 
-/** The accounts of a store. With `open`, anyone may register. */
+/** The accounts of a store. If `open`, anyone may register. */
 export class Accounts {
   readonly store: Store;
   readonly open: boolean;
-  // From an Authorization field to the user that it was right for: who is signed in pays no scrypt.
-  readonly #remembered = new Map<string, User>();
-  #first: Promise<unknown> = Promise.resolve();
-  #loaded: Promise<Passwords> | undefined;
+  // By account: a digest of the password that was right, and the hash in the store by then. So
+  // scrypt runs once per sign-in and not once per request, and no password stays in memory.
+  readonly #signedIn = new Map<string, { readonly digest: string; readonly hash: string }>();
+  readonly #key = randomUUID();
+  readonly #verifying = new Map<string, Promise<User | undefined>>(); // by Authorization field
+  #passwords: Promise<Passwords> | undefined;
 
   constructor(store: Store, open: boolean) {
     this.store = store;
     this.open = open;
   }
 
-  /**
-   * Makes the first user, who can sign in at once; the hash is ready a moment later. False where
-   * there is such a user already: without a hash, if an earlier run ended before that moment.
-   */
-  async addFirst(username: string, password: string): Promise<boolean> {
-    const added = await this.store.addUser(username, { password: "", email: "" });
-    const user = added ?? await this.store.user(username);
-    if (user?.password !== "") return false;
-    const field = basic({ username, password });
-    this.#remember(field, user);
-    this.#first = this.hash(password)
-      .then((hash) => this.store.updateUser(user, { password: hash }))
-      .then((kept) => kept && this.#remember(field, kept))
-      .catch(() => {}); // the store fails; the next start makes up for it
-    return added !== undefined;
-  }
-
-  /** The name of the user whose credentials a field holds; undefined for nobody's. Throws 429. */
-  authenticate(field = ""): Later<string | undefined> {
-    if (field === "") return undefined;
-    const known = this.#remembered.get(field);
-    if (known === undefined) return this.#verify(field);
-    // Another password counts from now on, whichever server on this store was told of it.
-    return when(
-      this.store.user(known.username),
-      (user) => user?.password === known.password ? known.username : this.#verify(field),
-    );
-  }
-
-  async #verify(field: string): Promise<string | undefined> {
+  /** The account whose credentials an Authorization field holds, if any. Throws 429. */
+  async authenticate(field: string | undefined, client: Client): Promise<User | undefined> {
     const given = parseCredentials(field);
     if (given === undefined) return undefined;
-    const user = await this.find(given.username);
-    const known = this.#remembered.get(field); // the first user's, by now
-    if (known !== undefined && known.password === user?.password) return given.username;
-    // A wrong name costs what a wrong password costs.
-    const right = await (await this.#passwords()).verify(given.password, user?.password);
-    const now = await this.find(given.username); // it may have another password by now
-    if (!right || now === undefined || now.password !== user?.password) return undefined;
-    this.#remember(field, now);
-    return given.username;
+    const user = await this.store.user(given.username, client);
+    const known = this.#signedIn.get(user?.id ?? "");
+    if (known?.hash === user?.password && known?.digest === this.#digest(given)) return user;
+    // Many requests with the same new credentials wait for one hash.
+    const key = `${field}`;
+    const verifying = this.#verifying.get(key) ??
+      this.#verify(given, user, client).finally(() => this.#verifying.delete(key));
+    this.#verifying.set(key, verifying);
+    return await verifying;
   }
 
-  /** The user of this name, once the first one has a hash: it changes that user's entity tag. */
-  async find(username: string): Promise<User | undefined> {
-    await this.#first;
-    return await this.store.user(username);
+  async #verify(given: Credentials, user: User | undefined, client: Client) {
+    const passwords = await this.#load();
+    // A wrong name takes as long as a wrong password.
+    const right = await passwords.verify(given.password, user?.password, client);
+    if (!right || user === undefined) return undefined;
+    this.#signedIn.delete(user.id); // to come last again
+    this.#signedIn.set(user.id, { digest: this.#digest(given), hash: user.password });
+    const [oldest = ""] = this.#signedIn.keys();
+    if (this.#signedIn.size > REMEMBERED) this.#signedIn.delete(oldest);
+    return await this.current(user, client);
   }
 
-  tag({ revision }: User): string {
-    return entityTag(this.store.epoch, revision);
+  /** An account as it is now, if it still is the same one and has the same password. */
+  async current({ id, username, password }: User, client: Client): Promise<User | undefined> {
+    const user = await this.store.user(username, client);
+    return user?.id === id && user.password === password ? user : undefined;
   }
 
-  /** A new user; undefined where the name is taken. The password in clear. Throws 429. */
-  async add(username: string, { password, email }: UserFields): Promise<User | undefined> {
-    if (await this.find(username) !== undefined) return undefined; // and no hash for nothing
-    return await this.store.addUser(username, { password: await this.hash(password), email });
+  /** Adds a user with a password in clear. Undefined if the name is taken. Throws 429. */
+  async add(
+    username: string,
+    { password, email }: UserFields,
+    client: Client,
+  ): Promise<User | undefined> {
+    // Not a hash for nothing.
+    if (await this.store.user(username, client) !== undefined) return undefined;
+    const hash = await this.hash(password, client);
+    return await this.store.addUser(username, { password: hash, email }, client);
   }
 
-  /** What a store is given to keep for a password in clear. Throws 429. */
-  async hash(password: string): Promise<string> {
-    return await (await this.#passwords()).hash(password);
+  /** What a store keeps in place of a password. Throws 429. */
+  async hash(password: string, client: Client): Promise<string> {
+    return await (await this.#load()).hash(password, client);
   }
 
-  /** Loads them with the first that is to be hashed: node:crypto would delay the first answer. */
-  #passwords(): Promise<Passwords> {
-    return this.#loaded ??= import("./passwords.ts").then(({ Passwords }) => new Passwords());
+  // Loaded for the first hash, so that the server starts sooner. If that fails, the next request
+  // tries again.
+  #load(): Promise<Passwords> {
+    this.#passwords ??= import("./passwords.ts").then(({ Passwords }) => new Passwords());
+    this.#passwords.catch(() => this.#passwords = undefined);
+    return this.#passwords;
   }
 
-  #remember(field: string, user: User): void {
-    this.#remembered.set(field, user);
-    const [oldest = ""] = this.#remembered.keys();
-    if (this.#remembered.size > REMEMBERED) this.#remembered.delete(oldest);
+  #digest({ password }: Credentials): string {
+    return digest("sha256", this.#key + password);
   }
 }

@@ -1,137 +1,91 @@
-// A task's rules, and the tutorial's five handlers.
+// The tutorial's five handlers.
 
-import { readMembers, type Rules } from "../http/body.ts";
+import type { Call } from "../http/call.ts";
 import { entityTag } from "../http/conditional.ts";
-import { change, type Later, when } from "../http/later.ts";
-import { type Fields, HttpError, printJson, type Reply } from "../http/reply.ts";
-import { type Call, path } from "../http/router.ts";
-import type { Store, Task, TaskFields } from "../store/store.ts";
-import { links, readListQuery } from "./list.ts";
-
-export const TASKS = path("/todo/api/v1.0/tasks");
-export const TASK = path("/todo/api/v1.0/tasks/<int:id>");
-
-const isString = (value: unknown) => typeof value === "string";
-const isTitle = (value: unknown): value is string => isString(value) && value.trim() !== "";
-const isBoolean = (value: unknown) => typeof value === "boolean";
-
-const NEW_TASK: Rules<Omit<TaskFields, "done">> = {
-  title: ["a string that is not blank", isTitle],
-  description: ["a string", isString],
-};
-const CHANGES: Rules<TaskFields> = { ...NEW_TASK, done: ["true or false", isBoolean] };
-
-const SLICE = 500; // tasks that are printed in one go
+import { readMembers } from "../http/members.ts";
+import { type Fields, HttpError, notModified, printJson, type Reply } from "../http/reply.ts";
+import { change } from "../store/change.ts";
+import { INITIAL, type Task, type TaskStore } from "../store/store.ts";
+import { links, printList, printLongList, readListQuery } from "./list.ts";
+import { FIELDS, NEW_FIELDS, printTask, TASKS, uriOf } from "./task.ts";
 
 type OneTask = Call<{ readonly id: number }>;
 
-/** The tutorial's get_tasks: 200 with the list of who is asking, filtered and in pages if asked. */
-export function getTasks(store: Store, call: Call): Later<Reply> {
-  const { user, origin } = call;
-  const query = readListQuery(call.query);
-  const { number: page, size: limit } = query.page ?? { number: 1, size: SLICE };
-  return when(store.list(user, query.filter, (page - 1) * limit, limit), (part) => {
-    const ETag = entityTag(store.epoch, part.revision);
-    if (call.unchanged(ETag)) return { status: 304, fields: { ETag } };
-    const pages = links(origin + TASKS.build({}), query, part.total);
-    const fields = { ETag, "X-Total-Count": `${part.total}`, ...pages };
-    if (query.page === undefined && part.total > SLICE) {
-      return { status: 200, fields, chunks: printSlices(store.walk(user, query.filter), origin) };
-    }
-    return { status: 200, fields, text: printTasks(part.tasks, origin) };
-  });
+/** get_tasks: 200 with the list of the user who asks, filtered and in pages if asked. */
+export async function getTasks(store: TaskStore, call: Call): Promise<Reply> {
+  const { user, origin, client } = call;
+  const query = readListQuery(call.query); // 400
+  const { filter, offset, limit } = query;
+  const { tasks, total, revision } = await store.list(user.id, filter, offset, limit, client);
+  const ETag = entityTag(store.epoch, revision);
+  if (call.clientHas(ETag)) return notModified(ETag);
+  const pages = links(origin + TASKS.build({}), query, total);
+  const fields = { ETag, "X-Total-Count": `${total}`, ...pages };
+  const missing = Math.min(limit, total - offset) - tasks.length;
+  const last = tasks.at(-1);
+  if (missing <= 0 || last === undefined) {
+    return { status: 200, fields, text: printList(tasks, origin) };
+  }
+  const rest = store.walk(user.id, filter, last.id, client);
+  return { status: 200, fields, chunks: printLongList(tasks, rest, missing, origin) };
 }
 
 /** get_task: 200, or 404. */
-export function getTask(store: Store, call: OneTask): Later<Reply> {
-  return when(find(store, call), (task) => {
-    const ETag = entityTag(store.epoch, task.revision);
-    return call.unchanged(ETag)
-      ? { status: 304, fields: { ETag } }
-      : reply(200, task, { ETag }, call.origin);
-  });
+export async function getTask(store: TaskStore, call: OneTask): Promise<Reply> {
+  const task = await find(store, call); // 404
+  const ETag = entityTag(store.epoch, task.revision);
+  return call.clientHas(ETag) ? notModified(ETag) : reply(200, task, { ETag }, call.origin);
 }
 
-/** create_task: 201, and where the task is; 400 without a title. A new task is never done. */
-export async function createTask(store: Store, call: Call): Promise<Reply> {
-  const { title, description = "" } = readMembers(await call.json(), NEW_TASK, "title");
-  return when(store.add(call.user, { title, description, done: false }), (added) => {
-    if (added === undefined) throw new HttpError(404); // the user is gone, and the list with them
-    const ETag = entityTag(store.epoch, added.revision);
-    return reply(201, added, { ETag, Location: uriOf(added, call.origin) }, call.origin);
-  });
+/** create_task: 201 and the address of the new task; 400 without a title. */
+export async function createTask(store: TaskStore, call: Call): Promise<Reply> {
+  const fields = readMembers(await call.json(), NEW_FIELDS, "title"); // 400
+  const task = await store.add(call.user.id, { ...INITIAL, ...fields }, call.client);
+  if (task === undefined) throw new HttpError(404); // the account was deleted a moment ago
+  const ETag = entityTag(store.epoch, task.revision);
+  return reply(201, task, { ETag, Location: uriOf(task, call.origin) }, call.origin);
 }
 
-/** update_task, for PUT and PATCH: 200, what was sent is changed and the rest stays. */
-export function updateTask(store: Store, call: OneTask): Later<Reply> {
-  return when(judged(store, call), async () => { // 404, 412 before 400
-    const changes = readMembers(await call.json(), CHANGES);
-    const changed = change(
-      () => judged(store, call),
-      (task) => store.update(call.user, task, changes),
-    );
-    return when(changed, (task) => {
-      const ETag = entityTag(store.epoch, task.revision);
-      return reply(200, task, { ETag }, call.origin);
-    });
-  });
+/** update_task, for PUT and PATCH: 200; the fields that were sent change, the others stay. */
+export async function updateTask(store: TaskStore, call: OneTask): Promise<Reply> {
+  const { user, params, client } = call;
+  await findIfMatching(store, call); // 404 and 412 come before 400
+  const changes = readMembers(await call.json(), FIELDS); // 400
+  const task = await change(
+    store,
+    `task ${params.id}`,
+    () => findIfMatching(store, call),
+    (task) => store.update(user.id, task, changes, client),
+  );
+  return reply(200, task, { ETag: entityTag(store.epoch, task.revision) }, call.origin);
 }
 
 /** delete_task: 200, or 404. */
-export function deleteTask(store: Store, call: OneTask): Later<Reply> {
-  const removed = change(() => judged(store, call), (task) => store.remove(call.user, task));
-  return when(removed, (result) => ({ status: 200, text: printJson({ result }) }));
+export async function deleteTask(store: TaskStore, call: OneTask): Promise<Reply> {
+  const { user, params, client } = call;
+  const result = await change(
+    store,
+    `task ${params.id}`,
+    () => findIfMatching(store, call), // 404, 412
+    (task) => store.remove(user.id, task, client),
+  );
+  return { status: 200, text: printJson({ result }) };
 }
 
-function reply(status: number, task: Task, fields: Fields, origin: string): Reply {
-  return { status, fields, text: `{\n  "task": ${publicTask(task, origin, "  ")}\n}\n` };
-}
-
-const uriOf = ({ id }: Task, origin: string) => origin + TASK.build({ id });
-
-/**
- * The tutorial's make_public_task: an absolute `uri` in the place of `id`. As JSON.stringify would
- * print it, written out because that takes three times as long.
- */
-function publicTask(task: Task, origin: string, indent: string): string {
-  return `{
-${indent}  "title": ${JSON.stringify(task.title)},
-${indent}  "done": ${task.done},
-${indent}  "description": ${JSON.stringify(task.description)},
-${indent}  "uri": "${uriOf(task, origin)}"
-${indent}}`;
-}
-
-function find(store: Store, { user, params }: OneTask): Later<Task> {
-  return when(store.get(user, params.id), (task) => {
-    if (task === undefined) throw new HttpError(404);
-    return task;
-  });
+/** The task that the path names. Throws 404. */
+async function find(store: TaskStore, { user, params, client }: OneTask): Promise<Task> {
+  const task = await store.get(user.id, params.id, client);
+  if (task === undefined) throw new HttpError(404);
+  return task;
 }
 
 /** The task, if the request's conditions hold. Throws 404, 412. */
-function judged(store: Store, call: OneTask): Later<Task> {
-  return when(find(store, call), (task) => {
-    call.unchanged(entityTag(store.epoch, task.revision));
-    return task;
-  });
+async function findIfMatching(store: TaskStore, call: OneTask): Promise<Task> {
+  const task = await find(store, call);
+  call.checkConditions(entityTag(store.epoch, task.revision));
+  return task;
 }
 
-const [START, END, EMPTY] = ['{\n  "tasks": [', "\n  ]\n}\n", '{\n  "tasks": []\n}\n'];
-
-const printItems = (tasks: readonly Task[], origin: string) =>
-  tasks.map((task) => `\n    ${publicTask(task, origin, "    ")}`).join(",");
-
-const printTasks = (tasks: readonly Task[], origin: string) =>
-  tasks.length === 0 ? EMPTY : START + printItems(tasks, origin) + END;
-
-/** A long list as it would be printed in one piece, a slice at a time. */
-async function* printSlices(slices: AsyncIterable<readonly Task[]>, origin: string) {
-  let before = START;
-  for await (const slice of slices) {
-    if (slice.length === 0) continue;
-    yield before + printItems(slice, origin);
-    before = ",";
-  }
-  yield before === START ? EMPTY : END;
+function reply(status: number, task: Task, fields: Fields, origin: string): Reply {
+  return { status, fields, text: `{\n  "task": ${printTask(task, origin, "  ")}\n}\n` };
 }

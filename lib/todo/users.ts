@@ -1,9 +1,11 @@
 // A user's rules, and the four handlers of an account.
 
-import { readMembers, type Rules } from "../http/body.ts";
-import { change } from "../http/later.ts";
-import { HttpError, printJson, type Reply } from "../http/reply.ts";
-import { type Call, path } from "../http/router.ts";
+import type { Call } from "../http/call.ts";
+import { entityTag } from "../http/conditional.ts";
+import { readMembers, type Rules } from "../http/members.ts";
+import { type Fields, HttpError, notModified, printJson, type Reply } from "../http/reply.ts";
+import { path } from "../http/router.ts";
+import { change } from "../store/change.ts";
 import type { User, UserFields } from "../store/store.ts";
 import type { Accounts } from "./accounts.ts";
 
@@ -12,81 +14,88 @@ export const USER = path("/todo/api/v1.0/users/<string:username>");
 
 const isText = (value: unknown, form: RegExp): value is string =>
   typeof value === "string" && form.test(value);
+/** A username; not `.` or `..`, which clients take out of a path (RFC 3986 §5.2.4). */
+export const isUsername = (value: unknown) => isText(value, /^(?!\.\.?$)[A-Za-z0-9._-]{1,64}$/);
+/** A new password. */
+export const isPassword = (value: unknown) => isText(value, /^\P{Cc}{8,1024}$/u);
+
 const CHANGES: Rules<UserFields> = {
-  password: ["a string of 8 to 1024 characters", (value) => isText(value, /^[^]{8,1024}$/u)],
-  email: ["a string", (value) => typeof value === "string"],
+  password: ["a string of 8 to 1024 characters, none of them a control character", isPassword],
+  email: ["a string of at most 254 characters", (value) => isText(value, /^[^]{0,254}$/u)],
 };
-const NAME = /^[A-Za-z0-9._-]{1,64}$/;
 const NEW_USER: Rules<UserFields & { username: string }> = {
-  username: [
-    "1 to 64 letters, digits, dots, hyphens or underscores",
-    (value) => isText(value, NAME),
-  ],
+  username: ["1 to 64 letters, digits, dots, hyphens or underscores, and not . or ..", isUsername],
   ...CHANGES,
 };
 
-type OneUser = Call<{ readonly username: string }>;
+export type OneUser = Call<{ readonly username: string }, User>;
 
-/** 201, and where the user is; 409 for a name that is taken. */
+/** 201 and the address of the new user; 409 if the name is taken. */
 export async function createUser(accounts: Accounts, call: Call): Promise<Reply> {
   if (!accounts.open) throw new HttpError(403, "this server takes no new users");
-  const user = readMembers(await call.json(), NEW_USER, "username", "password");
-  const added = await accounts.add(user.username, { email: "", ...user });
+  const user = readMembers(await call.json(), NEW_USER, "username", "password"); // 400
+  const added = await accounts.add(user.username, { email: "", ...user }, call.client);
   if (added === undefined) throw new HttpError(409, `there is a user ${user.username} already`);
-  const fields = { ETag: accounts.tag(added), Location: uriOf(added, call.origin) };
-  return { ...reply(accounts, added, call.origin), status: 201, fields };
+  return reply(accounts, 201, added, call.origin, { Location: uriOf(added, call.origin) });
 }
 
-/** 200 for oneself; 403 for any other name, there or not. */
+/** 200 for oneself; 403 for any other name, whether there is such a user or not. */
 export async function getUser(accounts: Accounts, call: OneUser): Promise<Reply> {
-  const user = await self(accounts, call);
-  const ETag = accounts.tag(user);
-  return call.unchanged(ETag)
-    ? { status: 304, fields: { ETag } }
-    : reply(accounts, user, call.origin);
+  const user = await self(call); // 401, 403
+  const ETag = entityTag(accounts.store.epoch, user.revision);
+  return call.clientHas(ETag) ? notModified(ETag) : reply(accounts, 200, user, call.origin);
 }
 
-/** 200, what was sent is changed and the rest stays; 403 and 412 before 400. */
+/** 200; the members that were sent change, the others stay. */
 export async function updateUser(accounts: Accounts, call: OneUser): Promise<Reply> {
-  await judged(accounts, call); // 403, 412 before 400
-  const { password, ...rest } = readMembers(await call.json(), CHANGES);
+  await selfIfMatching(accounts, call); // 401, 403 and 412 come before 400
+  const { password, ...rest } = readMembers(await call.json(), CHANGES); // 400
   const changes = password === undefined
     ? rest
-    : { ...rest, password: await accounts.hash(password) };
+    : { ...rest, password: await accounts.hash(password, call.client) };
   const user = await change(
-    () => judged(accounts, call),
-    (user) => accounts.store.updateUser(user, changes),
+    accounts.store,
+    `user ${call.user.id}`,
+    () => selfIfMatching(accounts, call),
+    (user) => accounts.store.updateUser(user, changes, call.client),
   );
-  return reply(accounts, user, call.origin);
+  return reply(accounts, 200, user, call.origin);
 }
 
 /** 200; the tasks go too. */
 export async function deleteUser(accounts: Accounts, call: OneUser): Promise<Reply> {
   const result = await change(
-    () => judged(accounts, call),
-    (user) => accounts.store.removeUser(user),
+    accounts.store,
+    `user ${call.user.id}`,
+    () => selfIfMatching(accounts, call), // 401, 403, 412
+    (user) => accounts.store.removeUser(user, call.client),
   );
   return { status: 200, text: printJson({ result }) };
 }
 
-function reply(accounts: Accounts, user: User, origin: string): Reply {
+function reply(
+  { store }: Accounts,
+  status: number,
+  user: User,
+  origin: string,
+  more: Fields = {},
+): Reply {
   const { username, email } = user;
   const text = printJson({ user: { username, email, uri: uriOf(user, origin) } });
-  return { status: 200, text, fields: { ETag: accounts.tag(user) } };
+  return { status, text, fields: { ETag: entityTag(store.epoch, user.revision), ...more } };
 }
 
 const uriOf = ({ username }: User, origin: string) => origin + USER.build({ username });
 
-async function self(accounts: Accounts, { user: asking, params }: OneUser): Promise<User> {
-  if (asking !== params.username) throw new HttpError(403);
-  const user = await accounts.find(asking);
-  if (user === undefined) throw new HttpError(404); // gone since the credentials were checked
-  return user;
+/** The user who sent the request, as they are now. Throws 403 for another name, 401. */
+async function self(call: OneUser): Promise<User> {
+  if (call.user.username !== call.params.username) throw new HttpError(403);
+  return await call.authorize();
 }
 
-/** The user who is asking, if the request's conditions hold. Throws 403, 404, 412. */
-async function judged(accounts: Accounts, call: OneUser): Promise<User> {
-  const user = await self(accounts, call);
-  call.unchanged(accounts.tag(user));
+/** The same, if the request's conditions hold. Throws 401, 403, 412. */
+async function selfIfMatching(accounts: Accounts, call: OneUser): Promise<User> {
+  const user = await self(call);
+  call.checkConditions(entityTag(accounts.store.epoch, user.revision));
   return user;
 }

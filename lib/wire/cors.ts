@@ -2,25 +2,22 @@
 
 import type { IncomingMessage } from "node:http";
 import type { Fields, Reply } from "../http/reply.ts";
-import type { Finish } from "./server.ts";
+import type { Finish } from "./connections.ts";
 
-const PREFLIGHT = {
-  "Access-Control-Allow-Headers":
-    "Authorization, Content-Type, If-Match, If-None-Match, X-Requested-With",
-  "Access-Control-Max-Age": "7200", // seconds; Chromium remembers it no longer than that
-};
+const MAX_AGE = "7200"; // seconds; Chromium remembers no longer
+const NAMES = /^[\w!#$%&'*+.^`|~-]+(\s*,\s*[\w!#$%&'*+.^`|~-]+)*$/; // tokens (RFC 9110 §5.6.2)
 const EXPOSED = "ETag, Link, Location, Retry-After, X-Total-Count";
 
 /**
- * Tells browsers that pages of these origins may send requests and read the answers, errors too.
+ * Tells browsers that pages of these origins may send requests and read the responses, errors too.
  * There is no Access-Control-Allow-Credentials: a script that sets Authorization itself needs none,
- * and without it no page makes use of a password that the browser keeps.
+ * and without it no page can use a password that the browser keeps.
  */
 export function allowOrigins(origins: readonly string[]): Finish {
   return (request, reply) => {
     const { origin = "" } = request.headers;
     const allowed = origins.includes(origin) ? allow(origin, request, reply) : {};
-    // Vary for every origin, and for none: a cache must not give one the answer to another.
+    // Vary whatever the origin: otherwise a cache may give the response for one to another.
     return { ...reply, fields: { ...reply.fields, Vary: "Origin", ...allowed } };
   };
 }
@@ -28,10 +25,15 @@ export function allowOrigins(origins: readonly string[]): Finish {
 function allow(origin: string, { method, headers }: IncomingMessage, { fields }: Reply): Fields {
   const Allow = fields?.["Allow"];
   const preflight = method === "OPTIONS" && "access-control-request-method" in headers;
+  if (!preflight || Allow === undefined) {
+    return { "Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": EXPOSED };
+  }
+  const names = `${headers["access-control-request-headers"] ?? ""}`.trim();
   return {
     "Access-Control-Allow-Origin": origin,
-    ...(preflight && Allow !== undefined
-      ? { "Access-Control-Allow-Methods": Allow, ...PREFLIGHT }
-      : { "Access-Control-Expose-Headers": EXPOSED }),
+    "Access-Control-Allow-Methods": Allow,
+    // Any field that the page wants to send; `*` would leave out Authorization.
+    ...(NAMES.test(names) ? { "Access-Control-Allow-Headers": names } : {}),
+    "Access-Control-Max-Age": MAX_AGE,
   };
 }

@@ -2,38 +2,48 @@
 
 import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
+import type { Writable } from "node:stream";
 import { parseCredentials } from "../http/credentials.ts";
 
-const TOGETHER_MS = 10; // a line waits so long for others: a write costs more than ten lines
+const TOGETHER_MS = 10; // lines are collected for this long: one write costs more than ten lines
+const LONGEST = 2000; // characters of a line
+const MOST_UNREAD = 1024 * 1024; // bytes that may wait for the log's reader
 
-/** Notes a request that was answered with this status and so many bytes of content. */
+/** Logs a request, the status of its response and the number of bytes of content in that. */
 export type Log = (request: IncomingMessage, status: number, bytes: number) => void;
 
-/** A log that gives its lines to `write`, a moment later. No password is in them. */
-export function createLog(write: (lines: string) => void): Log {
+/**
+ * A log that writes its lines a moment later. No password is in them. While the reader does not
+ * read, lines are dropped, and counted once it does.
+ */
+export function createLog(output: Writable): Log {
   let lines = "";
   let time = "";
-  let [field, user]: [string | undefined, string] = [undefined, "-"]; // the latest
+  let dropped = 0;
+  let latest: { field: string | undefined; user: string } = { field: undefined, user: "-" };
   const flush = () => {
-    write(lines);
+    output.write(lines);
     lines = "";
   };
   return ({ socket, method, url, httpVersion, headers }, status, bytes) => {
+    if (output.writableLength > MOST_UNREAD) return void dropped++;
     if (lines === "") {
       setTimeout(flush, TOGETHER_MS);
       time = now(); // of all lines that leave together
     }
-    if (headers.authorization !== field) {
-      field = headers.authorization;
-      user = userId(field);
-    }
-    const who = status === 401 || status === 403 ? "-" : user;
-    const what = method ? quote(`${method} ${url} HTTP/${httpVersion}`) : "-"; // none: not HTTP
-    lines += `${socket.remoteAddress ?? "-"} - ${who} [${time}] "${what}" ${status} ${bytes}\n`;
+    if (dropped > 0) lines += `${dropped} lines were dropped, because nobody read the log\n`;
+    dropped = 0;
+    const { authorization: field } = headers;
+    if (field !== latest.field) latest = { field, user: userId(field) };
+    const user = status === 401 || status === 403 ? "-" : latest.user;
+    const what = method ? quote(`${method} ${url} HTTP/${httpVersion}`) : "-"; // "-": was not HTTP
+    const end = ` ${status} ${bytes}\n`;
+    const begin = `${socket.remoteAddress ?? "-"} - ${user} [${time}] "${what}`;
+    lines += `${begin.slice(0, LONGEST - end.length - 1)}"${end}`;
   };
 }
 
-/** The user-id in an Authorization field, escaped, without spaces; `-` for none. */
+/** The user-id in an Authorization field, escaped, without spaces; `-` if there is none. */
 function userId(field: string | undefined): string {
   const user = parseCredentials(field)?.username || "-";
   return quote(Buffer.from(user).toString("latin1")).replaceAll(" ", "\\x20");
@@ -49,4 +59,14 @@ function quote(text: string): string {
 function now(): string {
   const [, day, month, year, time] = new Date().toUTCString().split(" ");
   return `${day}/${month}/${year}:${time} +0000`;
+}
+
+/** Makes a function that prints an error at most once a second, however often it is told. */
+export function onceASecond(print: (message: string) => void): (message: string) => void {
+  let quietUntil = 0;
+  return (message) => {
+    if (performance.now() < quietUntil) return;
+    quietUntil = performance.now() + 1000;
+    print(message);
+  };
 }

@@ -1,7 +1,7 @@
 // What a request asks for, and the rest of its header section that no handler has to know.
 
 import type { IncomingMessage } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import { type AddressInfo, isIPv4, type Socket } from "node:net";
 import { HttpError } from "../http/reply.ts";
 
 /** The target of a request. */
@@ -15,12 +15,15 @@ export interface Target {
 }
 
 const MAX_FIELDS = 100;
-const SMALL = 64 * 1024; // bytes of unread content that are worth reading to keep the connection
+const SMALL = 64 * 1024; // bytes of unread content that node may read to keep the connection
 const AUTHORITY = /^(?:[\w.~-]+|\[[\da-f:.]+\])(?::\d{0,5})?$/i;
 const ABSOLUTE_FORM = /^https?:\/\/([^/?]*)(.*)$/i;
 
-/** Reads what a request asks for (RFC 9112 §3.2). Throws 400, 404, 431, 501, 505. */
-export function readTarget(request: IncomingMessage): Target {
+/**
+ * Reads what a request asks for (RFC 9112 §3.2). `isOurs` tells which names the server answers for.
+ * Throws 400, 404, 421, 431, 501, 505.
+ */
+export function readTarget(request: IncomingMessage, isOurs: (name: string) => boolean): Target {
   const { headers, rawHeaders, httpVersionMajor, httpVersionMinor, socket } = request;
   if (httpVersionMajor !== 1) throw new HttpError(505, "send HTTP/1.1");
   if (rawHeaders.length > 2 * MAX_FIELDS) {
@@ -36,7 +39,12 @@ export function readTarget(request: IncomingMessage): Target {
   // Two Host fields arrive here as "a, b", which no authority is.
   if (!AUTHORITY.test(host)) throw new HttpError(400, "send one Host field: host or host:port");
   const { method, url = "" } = request;
+  if (url.includes("#")) throw new HttpError(400, "the request target must have no fragment (#)");
   const [authority, target] = url.startsWith("/") ? [host, url] : readAbsolute(url, host, method);
+  if (!isOurs(authority.replace(/:\d*$/, ""))) {
+    const mend = "if it is a name of this server, start it with --public-url";
+    throw new HttpError(421, `the server does not answer for ${authority}; ${mend}`);
+  }
 
   const mark = target.indexOf("?");
   const path = mark < 0 ? target : target.slice(0, mark);
@@ -50,9 +58,9 @@ export function readTarget(request: IncomingMessage): Target {
 // A TLSSocket says so; on Bun any socket says whether it is one.
 const isTls = (socket: Socket) => "encrypted" in socket && socket.encrypted === true;
 
-// The authority in the target wins over Host (RFC 9112 §3.2.2). Not new URL(): it would throw.
+// The authority in the target wins over Host (RFC 9112 §3.2.2). new URL() would throw.
 function readAbsolute(url: string, host: string, method = ""): [authority: string, target: string] {
-  if (url === "*") return [host, url];
+  if (url === "*" && method === "OPTIONS") return [host, url];
   const [, authority = "", target = ""] = ABSOLUTE_FORM.exec(url) ?? [];
   if (!AUTHORITY.test(authority)) {
     throw new HttpError(400, "the request target must be a path or an http URL");
@@ -61,13 +69,13 @@ function readAbsolute(url: string, host: string, method = ""): [authority: strin
   return [authority, target.startsWith("/") ? target : `/${target}`];
 }
 
-/** Whether it is beyond doubt where the request ends, and the next one begins (RFC 9112 §6.1). */
+/** Whether it is certain where the request ends, and the next one begins (RFC 9112 §6.1). */
 export function isFramed({ headers, httpVersionMinor }: IncomingMessage): boolean {
   const coding = headers["transfer-encoding"];
   return coding === undefined || (coding.toLowerCase() === "chunked" && httpVersionMinor > 0);
 }
 
-/** Whether the unread content is so little that node may read past it to the next request. */
+/** Whether the unread content is so small that node may read on to the next request. */
 export function isSmall({ headers }: IncomingMessage): boolean {
   return headers["transfer-encoding"] === undefined && headers.expect === undefined &&
     Number(headers["content-length"] ?? 0) <= SMALL;
@@ -78,6 +86,20 @@ export function boundTo(address: AddressInfo | string | object | null): string {
   if (address === null || typeof address === "string" || !("port" in address)) return "localhost";
   return `${address.family === "IPv6" ? `[${address.address}]` : address.address}:${address.port}`;
 }
+
+/**
+ * Tells which names a server that is bound to this host answers for. On a loopback address only
+ * itself, because a name of somebody else may lead a browser here (DNS rebinding).
+ */
+export function namesOf(host: string, publicUrl?: string): (name: string) => boolean {
+  if (!isLoopback(host)) return () => true;
+  const own = publicUrl && new URL(publicUrl).hostname;
+  return (name) => /^(\[.*\]|[\d.]+|(.+\.)?localhost)$/i.test(name) || name.toLowerCase() === own;
+}
+
+/** Whether a host is a loopback address, so that only this machine can reach it. */
+export const isLoopback = (host: string) =>
+  /^localhost$/i.test(host) || host === "::1" || (isIPv4(host) && host.startsWith("127."));
 
 function normalise(path: string): string {
   try {

@@ -1,18 +1,20 @@
 // HTTPS: a certificate and its key out of files, and what node:https leaves to do until a handshake
-// is done. From there on server.ts does not know the difference.
+// is done. From there on connections.ts does not know the difference.
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:https";
 import type { Socket } from "node:net";
 import { createSecureContext, type SecureContextOptions } from "node:tls";
-import { HTTP_WITHOUT_TLS, responseOn } from "./refusals.ts";
-import { send } from "../http/reply.ts";
-import { type Finish, LIMITS } from "./server.ts";
+import { HttpError } from "../http/reply.ts";
+import type { Finish } from "./connections.ts";
+import { printReply } from "./send.ts";
+import { LIMITS } from "./server.ts";
 
 const HANDSHAKE_MS = 10_000;
-// For half a year from now: come with HTTPS or not at all (RFC 6797). To speak for the names below
-// this one, or for ever, is not for a server to decide.
+const PLAIN_HTTP = new HttpError(400, "this port speaks HTTPS; begin the URL with https:");
+// Browsers use HTTPS only, for half a year from now (RFC 6797). To say so for subdomains, or for
+// ever, is the operator's decision.
 const STRICT_TRANSPORT = { "Strict-Transport-Security": "max-age=15768000" };
 
 /** Two files in PEM. Below the server's certificate stand those that lead from it to a root. */
@@ -25,48 +27,49 @@ export interface TlsFiles {
 function readTlsFiles(files: TlsFiles): SecureContextOptions {
   const cert = read("--tls-cert", files.cert);
   const key = read("--tls-key", files.key);
-  const certificate = attempt(
-    () => new X509Certificate(cert),
+  const certificate = explained(
     () => `--tls-cert must name a certificate in PEM, not ${files.cert}`,
+    () => new X509Certificate(cert),
   );
-  const privateKey = attempt(
-    () => createPrivateKey(key),
+  const privateKey = explained(
     () => `--tls-key must name a key in PEM that needs no passphrase, not ${files.key}`,
+    () => createPrivateKey(key),
   );
   if (!certificate.checkPrivateKey(privateKey)) {
     throw new Error(`the key in ${files.key} does not fit the first certificate in ${files.cert}`);
   }
   const context = { cert, key, minVersion: "TLSv1.2" } as const;
-  attempt(
-    () => createSecureContext(context),
+  explained(
     (reason) => `${files.cert} and ${files.key} are of no use to TLS: ${reason}`,
+    () => createSecureContext(context),
   );
   return context;
 }
 
 const read = (flag: string, file: string) =>
-  attempt(
-    () => readFileSync(file, "utf8"),
+  explained(
     (reason) => `${flag} must name a file that can be read: ${reason}`,
+    () => readFileSync(file, "utf8"),
   );
 
-function attempt<T>(act: () => T, mend: (reason: string) => string): T {
+/** Does something; if it fails, throws an Error with this message. */
+function explained<T>(message: (reason: string) => string, act: () => T): T {
   try {
     return act();
   } catch (error) {
-    throw new Error(mend(error instanceof Error ? error.message.trim() : String(error)));
+    throw new Error(message(error instanceof Error ? error.message.trim() : String(error)));
   }
 }
 
-/** HTTPS for `serve`: a server, its say in every answer, and `renew`, which reads the files again. */
+/** HTTPS for `serve`: a server, header fields for every response, and `renew`. */
 export interface Https {
   readonly server: Server;
   readonly finish: Finish;
-  /** For new connections; those that are open stay. Throws as readTlsFiles does. */
+  /** Reads the files again, for new connections; those that are open stay. Says how it went. */
   renew(): void;
 }
 
-/** HTTPS with what these files hold. Throws as readTlsFiles does. */
+/** Makes HTTPS with what these files hold. Throws an Error that names the mend. */
 export function https(files: TlsFiles): Https {
   const server = createServer({
     ...LIMITS,
@@ -74,7 +77,8 @@ export function https(files: TlsFiles): Https {
     allowHalfOpen: true, // as with node:http
     handshakeTimeout: HANDSHAKE_MS,
   });
-  // What is beneath each handshake; by the client's address, as no socket tells of the other.
+  // TCP sockets whose handshake is under way, by client address: a TLS socket does not expose its
+  // TCP socket.
   const handshakes = new Map<string, Socket>();
   server.on("connection", (socket) => {
     const client = addressOf(socket);
@@ -83,7 +87,7 @@ export function https(files: TlsFiles): Https {
   });
   server.on("secureConnection", (socket) => {
     handshakes.delete(addressOf(socket));
-    // Deno 2.9 forgets about an empty write, and node:http ends its answers with one.
+    // Deno 2.9 loses an empty write, and node:http ends each response with one.
     const { _write: write } = socket;
     socket._write = (chunk, encoding, done) =>
       chunk.length === 0 ? done() : write.call(socket, chunk, encoding, done);
@@ -92,18 +96,27 @@ export function https(files: TlsFiles): Https {
     const beneath = handshakes.get(addressOf(socket));
     if (error.code === "ERR_SSL_HTTP_REQUEST" && beneath !== undefined) {
       beneath.on("error", () => {}); // the client may be gone
-      send(responseOn(beneath), HTTP_WITHOUT_TLS, true);
+      beneath.end(printReply(PLAIN_HTTP));
     }
     socket.destroy();
   });
-  // node's own would wait for handshakes that nobody finishes.
+  // node's own close would wait for handshakes that nobody finishes.
   const close = server.close.bind(server);
   server.close = (done) => {
     for (const socket of handshakes.values()) socket.destroy();
     return close(done);
   };
-  const renew = () => server.setSecureContext(readTlsFiles(files));
-  return { server, finish: strictTransport, renew };
+  return { server, finish: strictTransport, renew: () => renew(server, files) };
+}
+
+function renew(server: Server, files: TlsFiles): void {
+  try {
+    server.setSecureContext(readTlsFiles(files));
+    console.log("The certificate was read again");
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : error;
+    console.error(`the certificate stays as it was: ${reason}`);
+  }
 }
 
 const addressOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${remotePort}`;

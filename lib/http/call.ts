@@ -1,0 +1,39 @@
+// What a handler is given.
+
+/** Who sent a request. The id is never given to a second account; a username may be. */
+export interface Account {
+  readonly id: string;
+  readonly username: string;
+}
+
+/** The client that waits for a response. */
+export interface Client {
+  /** Its IP address. */
+  readonly address: string;
+  /** Until when its request may take, in milliseconds of `performance.now()`. */
+  readonly until: number;
+  /** True if it has closed the connection. */
+  readonly gone: boolean;
+}
+
+/** A request as values, and what a handler may do with the rest of it. */
+export interface Call<P = unknown, U extends Account = Account> {
+  /** The parameters in the path. */
+  readonly params: P;
+  /** Who sent the request; nobody on a route that is open to anyone. */
+  readonly user: U;
+  /** What follows the `?` of the target, still encoded. */
+  readonly query: string;
+  /** Scheme and authority for absolute URIs: `http://127.0.0.1:5000`. */
+  readonly origin: string;
+  /** For work that may take long. */
+  readonly client: Client;
+  /** Whether the client's copy has this entity tag: respond 304. Throws 412. */
+  clientHas(tag: string): boolean;
+  /** Throws 412 if the request asks not to change what has this entity tag. */
+  checkConditions(tag: string): void;
+  /** Reads the content as JSON, then judges the credentials again. Throws 400, 401, 413, 415. */
+  json(): Promise<unknown>;
+  /** Judges the credentials again, after slow work. Returns the account as it is now. Throws 401. */
+  authorize(): Promise<U>;
+}

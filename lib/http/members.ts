@@ -1,0 +1,45 @@
+// Checks an object that a client sent, member by member, and reports all faults at once.
+
+import { HttpError } from "./reply.ts";
+
+/** For each member of an object what it must be: in words, and as a check. */
+export type Rules<T> = {
+  readonly [K in keyof T]: [mustBe: string, is: (value: unknown) => value is T[K]];
+};
+
+/**
+ * Returns the members that have a rule and were sent; all others are ignored. Throws 400 that names
+ * every wrong member, every missing one of `required`, and content that holds no member at all.
+ */
+export function readMembers<T extends object, Required extends keyof T & string = never>(
+  content: unknown,
+  rules: Rules<T>,
+  ...required: Required[]
+): Partial<T> & Pick<T, Required> {
+  if (typeof content !== "object" || content === null || Array.isArray(content)) {
+    throw new HttpError(400, "the content must be a JSON object");
+  }
+  if (required.length === 0 && Object.keys(content).length === 0) {
+    throw new HttpError(400, `send one of ${Object.keys(rules).join(", ")}`);
+  }
+  const sent: Readonly<Record<string, unknown>> = { ...content };
+  const needed: readonly string[] = required;
+  const members: Partial<T> = {};
+  const faults: [name: string, fault: string][] = [];
+  for (const name in rules) {
+    const value = sent[name];
+    const [mustBe, is] = rules[name];
+    if (is(value)) members[name] = value;
+    else if (value !== undefined) faults.push([name, `must be ${mustBe}`]);
+    else if (needed.includes(name)) faults.push([name, "is missing"]);
+  }
+  refuse(faults);
+  return members as Partial<T> & Pick<T, Required>; // the loop has found every required member
+}
+
+/** Throws 400 if there are faults: in words, and as `fields` for programs. */
+export function refuse(faults: readonly (readonly [name: string, fault: string])[]): void {
+  if (faults.length === 0) return;
+  const message = faults.map((fault) => fault.join(" ")).join("; ");
+  throw new HttpError(400, message, {}, { fields: Object.fromEntries(faults) });
+}

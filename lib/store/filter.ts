@@ -1,0 +1,55 @@
+// What a list can be filtered by. A new filter is one more row here.
+
+import type { Task } from "./store.ts";
+
+interface Kind {
+  /** The form of its value, in a pattern and in words. */
+  readonly form: RegExp;
+  readonly mustBe: string;
+  /** Whether a task passes, for a value of that form. */
+  test(value: string): (task: Task) => boolean;
+}
+
+/** The filters by name. */
+export const FILTERS = {
+  done: {
+    form: /^(true|false)$/,
+    mustBe: "true or false",
+    test: (value) => (task) => `${task.done}` === value,
+  },
+  title_prefix: {
+    form: /^/,
+    mustBe: "text",
+    test: (value) => (task) => task.title.startsWith(value),
+  },
+  q: {
+    form: /^/,
+    mustBe: "text",
+    test: (value) => {
+      const text = value.toLowerCase();
+      return ({ title, description }) =>
+        title.toLowerCase().includes(text) || description.toLowerCase().includes(text);
+    },
+  },
+} satisfies Readonly<Record<string, Kind>>;
+
+type Name = keyof typeof FILTERS;
+
+/** Values of filters by name. A task that passes all of them is meant. */
+export type Filter = { readonly [N in Name]?: string | undefined };
+
+const KINDS: ReadonlyMap<string, Kind> = new Map(Object.entries(FILTERS));
+
+/** The names and values of the filters that are set. */
+const settings = (filter: Filter) =>
+  Object.entries(filter).filter((entry): entry is [string, string] => entry[1] !== undefined);
+
+/** Makes the function that tells whether a task passes. */
+export function passes(filter: Filter): (task: Task) => boolean {
+  const tests = settings(filter).map(([name, value]) => KINDS.get(name)?.test(value));
+  return (task) => tests.every((test) => test === undefined || test(task));
+}
+
+/** Whether a filter uses none but these names, so that a store may take a shorter way. */
+export const usesOnly = (filter: Filter, ...names: Name[]) =>
+  settings(filter).every(([name]) => names.some((allowed) => allowed === name));

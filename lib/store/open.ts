@@ -1,0 +1,18 @@
+// Opens the store that --db names. A store that nobody asks for is not even loaded.
+
+import { MemoryStore } from "./memory.ts";
+import type { Store } from "./store.ts";
+
+/**
+ * Opens a store: in memory, where one account may take `share` of it all; or in a SQLite file, or on
+ * an etcd cluster. Throws an Error that says in one line what is wrong, Unavailable if it may pass.
+ */
+export async function openStore(db: string | undefined, share: number): Promise<Store> {
+  if (db === undefined) return new MemoryStore(share);
+  if (/^etcds?:/i.test(db)) {
+    const { EtcdStore } = await import("./etcd/store.ts");
+    return await EtcdStore.open(db);
+  }
+  const { SqliteStore } = await import("./sqlite/store.ts");
+  return await SqliteStore.open(db);
+}

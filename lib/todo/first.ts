@@ -1,0 +1,53 @@
+// What a new store begins with: the tutorial's user and two tasks.
+
+import type { Client } from "../http/call.ts";
+import { basic } from "../http/credentials.ts";
+import type { Store } from "../store/store.ts";
+import type { Accounts } from "./accounts.ts";
+
+/** The tutorial's user. Its password is public, so the hash may be public too. */
+export const TUTORIAL = {
+  username: "miguel",
+  password: "python",
+  hash: "7RK4tZLkdEFVsbQSomjQzA==$w8NWcQOcmiZwCQ4+qqbqlE//moh1usSK8RZmrH5IJrg=",
+};
+
+const TASKS = [
+  { title: "Buy groceries", done: false, description: "Milk, Cheese, Pizza, Fruit, Tylenol" },
+  {
+    title: "Learn Python",
+    done: false,
+    description: "Need to find a good Python tutorial on the web",
+  },
+];
+
+const NOBODY: Client = { address: "", until: Infinity, gone: false };
+
+/** Gives a new store its first user, with the two tasks. */
+export async function fill(
+  store: Store,
+  accounts: Accounts,
+  { user, password }: { user: string; password: string },
+): Promise<void> {
+  const hash = () =>
+    password === TUTORIAL.password ? TUTORIAL.hash : accounts.hash(password, NOBODY);
+  const known = await store.user(user);
+  // Earlier versions stored the hash later: an interrupted first start left none.
+  if (known?.password === "") await store.updateUser(known, { password: await hash() });
+  if (known !== undefined) return;
+  await store.addFirst(user, { password: await hash(), email: "" }, TASKS);
+}
+
+/** Throws if somebody still has the tutorial's password: the store may come from a private place. */
+export async function refuseKnownPassword(
+  accounts: Accounts,
+  { user, reachable }: { user: string; reachable: string | undefined },
+): Promise<void> {
+  if (reachable === undefined) return;
+  for (const username of [user, TUTORIAL.username]) {
+    const field = basic({ username, password: TUTORIAL.password });
+    if (await accounts.authenticate(field, NOBODY) === undefined) continue;
+    const mend = `change the password of ${username} before others reach this server`;
+    throw new Error(`${reachable}: ${mend}, because everybody knows the tutorial's`);
+  }
+}

@@ -1,0 +1,35 @@
+// A task, described once: its fields in the order of its JSON, and what each must be.
+
+import type { Rules } from "../http/members.ts";
+import { path } from "../http/router.ts";
+import type { Task, TaskFields } from "../store/store.ts";
+
+export const TASKS = path("/todo/api/v1.0/tasks");
+export const TASK = path("/todo/api/v1.0/tasks/<int:id>");
+
+const isString = (value: unknown) => typeof value === "string";
+const isTitle = (value: unknown): value is string => isString(value) && value.trim() !== "";
+const isBoolean = (value: unknown) => typeof value === "boolean";
+
+/** What a client may change. */
+export const FIELDS: Rules<TaskFields> = {
+  title: ["a string that is not blank", isTitle],
+  done: ["true or false", isBoolean],
+  description: ["a string", isString],
+};
+
+const { done: _, ...rest } = FIELDS;
+/** What a client may set at first: a new task is never done. */
+export const NEW_FIELDS = rest;
+
+/** The address of a task. */
+export const uriOf = ({ id }: Task, origin: string) => origin + TASK.build({ id });
+
+const NAMES = Object.keys(FIELDS) as (keyof TaskFields)[];
+
+/** Prints the tutorial's make_public_task: the fields, and an absolute `uri` in place of the id. */
+export function printTask(task: Task, origin: string, indent: string): string {
+  let members = "";
+  for (const name of NAMES) members += `${indent}  "${name}": ${JSON.stringify(task[name])},\n`;
+  return `{\n${members}${indent}  "uri": "${uriOf(task, origin)}"\n${indent}}`;
+}

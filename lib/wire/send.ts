@@ -1,0 +1,83 @@
+// The one place that writes a response.
+
+import { Buffer } from "node:buffer";
+import { once } from "node:events";
+import { type ServerResponse, STATUS_CODES } from "node:http";
+import { pipeline } from "node:stream/promises";
+import type { Reply } from "../http/reply.ts";
+
+const LINGER_MS = 1000; // for a client to stop sending
+
+/** The header section of a reply: names and values by turns, which writeHead takes fastest. */
+function headerSection({ status, text = "", chunks, fields = {} }: Reply, safe: boolean): string[] {
+  const section: string[] = [];
+  const isJson = fields["Content-Type"] === undefined && (text !== "" || chunks !== undefined);
+  if (isJson) section.push("Content-Type", "application/json");
+  if (text !== "") section.push("Content-Length", `${Buffer.byteLength(text)}`);
+  section.push("Cache-Control", safe && status < 400 ? "private, no-cache" : "no-store");
+  section.push("X-Content-Type-Options", "nosniff");
+  for (const name in fields) section.push(name, fields[name] ?? "");
+  return section;
+}
+
+/**
+ * Writes a response; with `close` the connection is not used again. Resolves with the number of
+ * bytes of its content, when a long one has been sent. Throws for a field value that node refuses.
+ */
+export async function send(
+  response: ServerResponse,
+  reply: Reply,
+  close: boolean,
+): Promise<number> {
+  const { method } = response.req;
+  const { status, text = "", chunks } = reply;
+  const section = headerSection(reply, method === "GET" || method === "HEAD");
+  if (close) section.push("Connection", "close");
+  response.writeHead(status, section);
+  if (chunks !== undefined && method === "GET") return await sendChunks(response, chunks);
+  if (text !== "") {
+    // It leaves with the header section in one write: end(text) makes it two, a tenth slower.
+    response.socket?.cork();
+    response.write(text);
+    response.socket?.uncork();
+  }
+  const { complete, readableEnded } = response.req; // without content it may be only the latter
+  if (!close || complete || readableEnded) response.end();
+  else endGently(response);
+  return method === "HEAD" ? 0 : Buffer.byteLength(text);
+}
+
+// Writes at the pace at which the client reads. If the client goes away, it ends.
+async function sendChunks(
+  response: ServerResponse,
+  chunks: AsyncIterable<string>,
+): Promise<number> {
+  let bytes = 0;
+  const counted = async function* (chunks: AsyncIterable<string>) {
+    for await (const chunk of chunks) {
+      bytes += Buffer.byteLength(chunk);
+      yield chunk;
+    }
+  };
+  await pipeline(chunks, counted, response).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ERR_STREAM_PREMATURE_CLOSE") console.error(error);
+  });
+  return bytes;
+}
+
+// Closing while the client is still sending resets the connection, and the client may lose the
+// response. So its data is read and dropped first, for a second at most.
+async function endGently(response: ServerResponse): Promise<void> {
+  const signal = AbortSignal.timeout(LINGER_MS);
+  await once(response.req.resume(), "close", { signal }).catch(() => {});
+  response.end();
+}
+
+/** A last response as bytes, for a connection whose request node could not parse. */
+export function printReply(reply: Reply): string {
+  const section = headerSection(reply, false);
+  const lines = [`HTTP/1.1 ${reply.status} ${STATUS_CODES[reply.status]}`];
+  for (let i = 0; i < section.length; i += 2) lines.push(`${section[i]}: ${section[i + 1]}`);
+  lines.push("Connection: close", `Date: ${new Date().toUTCString()}`);
+  return `${lines.join("\r\n")}\r\n\r\n${reply.text ?? ""}`;
+}
