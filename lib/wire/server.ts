@@ -33,7 +33,7 @@ export function serve(
   const connections = new Connections(server, log, finish);
 
   const handler = (answer: Answer) => (request: IncomingMessage, response: ServerResponse) =>
-    connections.handle(answer, request, response).catch((error) => {
+    connections.handle(answer, { request, response }).catch((error) => {
       console.error(error);
       request.socket.destroy(); // a failure of one connection ends that connection
     });

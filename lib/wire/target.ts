@@ -15,7 +15,6 @@ export interface Target {
 }
 
 const MAX_FIELDS = 100;
-const SMALL = 64 * 1024; // bytes of unread content that node may read to keep the connection
 const AUTHORITY = /^(?:[\w.~-]+|\[[\da-f:.]+\])(?::\d{0,5})?$/i;
 const ABSOLUTE_FORM = /^https?:\/\/([^/?]*)(.*)$/i;
 
@@ -67,18 +66,6 @@ function readAbsolute(url: string, host: string, method = ""): [authority: strin
   }
   if (target === "" && method === "OPTIONS") return [authority, "*"]; // RFC 9112 §3.2.4
   return [authority, target.startsWith("/") ? target : `/${target}`];
-}
-
-/** Whether it is certain where the request ends, and the next one begins (RFC 9112 §6.1). */
-export function isFramed({ headers, httpVersionMinor }: IncomingMessage): boolean {
-  const coding = headers["transfer-encoding"];
-  return coding === undefined || (coding.toLowerCase() === "chunked" && httpVersionMinor > 0);
-}
-
-/** Whether the unread content is so small that node may read on to the next request. */
-export function isSmall({ headers }: IncomingMessage): boolean {
-  return headers["transfer-encoding"] === undefined && headers.expect === undefined &&
-    Number(headers["content-length"] ?? 0) <= SMALL;
 }
 
 /** The authority of an address that a socket is bound to: `127.0.0.1:5000`, `[::1]:5000`. */

@@ -224,7 +224,7 @@ export function bytes(line: string, fields: string[] = [], content?: string): st
   const length = content === undefined
     ? []
     : [`Content-Length: ${Buffer.byteLength(content, "latin1")}`];
-  const head = [`${line} HTTP/1.1`, "Host: test", `Authorization: ${MIGUEL}`, ...length, ...fields];
+  const head = [`${line} HTTP/1.1`, "Host: localhost", `Authorization: ${MIGUEL}`, ...length, ...fields];
   return `${head.join("\r\n")}\r\n\r\n${content ?? ""}`;
 }
 

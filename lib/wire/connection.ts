@@ -1,0 +1,75 @@
+// One open connection: whose turn it is on it, and whether it can take another request.
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { HttpError } from "../http/reply.ts";
+
+const MOST_WAITING = 16; // pipelined requests; what follows these stays in the kernel
+const SMALL = 64 * 1024; // bytes of unread content that node may read to keep the connection
+
+/** A request and its response. */
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
+/** An open connection. */
+export class Connection {
+  /** The newest request. */
+  last: Exchange | undefined;
+  /** What node's parser found wrong. */
+  failure: HttpError | undefined;
+  readonly #socket: Socket;
+  readonly #waiting = new Set<() => void>();
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    // node reads on after each request that it has parsed.
+    socket.on("resume", () => this.#waiting.size >= MOST_WAITING && socket.pause());
+    socket.on("close", () => {
+      for (const begin of this.#waiting) begin(); // each finds that the connection is gone
+    });
+  }
+
+  /** Resolves when a response may be written: node parses requests before earlier ones are done. */
+  turn(response: ServerResponse): Promise<void> {
+    const waiting = this.#waiting;
+    return new Promise((begin) => {
+      waiting.add(begin);
+      if (waiting.size >= MOST_WAITING) this.#socket.pause();
+      response.once("socket", () => {
+        waiting.delete(begin);
+        if (waiting.size === MOST_WAITING - 1) this.#socket.resume();
+        begin();
+      });
+    });
+  }
+
+  /** Resolves when all responses so far have been sent, or the connection is gone. */
+  async quiet(): Promise<void> {
+    const response = this.last?.response;
+    if (response === undefined || response.destroyed) return;
+    await new Promise<void>((resolve) => {
+      response.once("close", resolve);
+      this.#socket.once("close", () => resolve());
+    });
+  }
+
+  /** Whether it can take another request after this one, which has its reply. */
+  goesOn(request: IncomingMessage): boolean {
+    if (request.headers.upgrade !== undefined || !isFramed(request)) return false;
+    return request.complete || (isSmall(request) && this.failure === undefined);
+  }
+}
+
+/** Whether it is certain where the request ends, and the next one begins (RFC 9112 §6.1). */
+function isFramed({ headers, httpVersionMinor }: IncomingMessage): boolean {
+  const coding = headers["transfer-encoding"];
+  return coding === undefined || (coding.toLowerCase() === "chunked" && httpVersionMinor > 0);
+}
+
+/** Whether the unread content is so small that node may read on to the next request. */
+function isSmall({ headers }: IncomingMessage): boolean {
+  return headers["transfer-encoding"] === undefined && headers.expect === undefined &&
+    Number(headers["content-length"] ?? 0) <= SMALL;
+}

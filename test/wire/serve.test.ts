@@ -1,0 +1,106 @@
+// What `serve` makes of a handler that misbehaves, and of a client that asks faster than it reads.
+
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import process from "node:process";
+import { test, type TestContext } from "node:test";
+import type { Reply } from "../../lib/http/reply.ts";
+import type { Answer } from "../../lib/wire/connections.ts";
+import { serve } from "../../lib/wire/server.ts";
+import { ask, bytes, dial, ON_NODE, open, OVER_TLS, start, statuses } from "../tools/start.ts";
+
+/** Serves one answer on a free port, in this process. Returns the port and the statuses logged. */
+async function serving(t: TestContext, answer: Answer) {
+  const logged: number[] = [];
+  const { server, stop } = serve(answer, (_, status) => logged.push(status));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(stop);
+  const address = server.address();
+  assert.ok(address !== null && typeof address === "object");
+  return { port: address.port, logged };
+}
+
+const BAD: [name: string, reply: Reply][] = [
+  ["content", { status: 200, text: "{}\n", fields: { "X-Bad": "a\nb" } }],
+  ["a field name that is none", { status: 200, text: "{}\n", fields: { "X Bad": "a" } }],
+];
+
+for (const [name, bad] of BAD) {
+  test(`a field that node refuses, beside ${name}, is a logged 500, and the connection lives`, {
+    skip: OVER_TLS && "the server is this process",
+  }, async (t) => {
+    const stacks = t.mock.method(console, "error", () => {});
+    const replies: Reply[] = [bad, { status: 200, text: '{"good": true}\n' }];
+    const { port, logged } = await serving(t, async () => replies.shift() ?? assert.fail());
+    const line = await dial(t, port, bytes("GET /") + bytes("GET /", ["Connection: close"]));
+    const text = await line.closed;
+    assert.deepEqual(statuses(text), [500, 200]);
+    assert.match(text, /"error": "Internal server error"[^]*"good": true/);
+    assert.deepEqual(logged, [500, 200]);
+    assert.equal(stacks.mock.callCount(), 1);
+  });
+}
+
+test("a field that node refuses beside no content ends the connection with a 500", {
+  skip: OVER_TLS && "the server is this process",
+}, async (t) => {
+  t.mock.method(console, "error", () => {});
+  const { port } = await serving(t, async () => ({ status: 304, fields: { ETag: "\n" } }));
+  const line = await dial(t, port, bytes("GET /"));
+  assert.deepEqual(statuses(await line.closed), [500]);
+});
+
+test("what a handler throws that is no error is a logged 500 too", {
+  skip: OVER_TLS && "the server is this process",
+}, async (t) => {
+  const stacks = t.mock.method(console, "error", () => {});
+  const { port } = await serving(t, () => Promise.reject("no error"));
+  const line = await dial(t, port, bytes("GET /", ["Connection: close"]));
+  assert.deepEqual(statuses(await line.closed), [500]);
+  assert.equal(stacks.mock.callCount(), 1);
+});
+
+const PIPELINED = 26_000_000; // bytes
+const MORE = 100; // MiB that they may take; a server that reads on takes seven times as much
+
+for (const reads of [true, false]) {
+  const client = reads ? "reads" : "never reads";
+  test(`26 MB of pipelined requests stay with the kernel when the client ${client}`, {
+    skip: process.platform !== "linux" ? "memory is read from /proc" : !ON_NODE && "node's memory",
+  }, async (t) => {
+    const server = await start(t, ["--quiet"]);
+    await ask(server, "GET /tasks"); // the first hash is made
+    const rss = () => {
+      const status = readFileSync(`/proc/${server.child.pid}/status`, "utf8");
+      return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
+    };
+    const before = rss();
+    const { socket } = await open(t, server.port);
+    if (reads) socket.resume();
+    const block = bytes("GET /todo/api/v1.0/tasks?done=false").repeat(500);
+    let most = 0;
+    for (let sent = 0; sent < PIPELINED; sent += block.length) {
+      const full = !socket.write(block);
+      // A client that never reads is not read from either: then nothing more happens.
+      const stuck = full && await Promise.race([
+        once(socket, "drain").then(() => false),
+        stalled(socket),
+      ]);
+      most = Math.max(most, rss());
+      if (stuck) break;
+    }
+    assert.ok(most - before < MORE, `${most - before} MiB more than ${before}`);
+    assert.equal((await ask(server, "GET /tasks/1")).status, 200);
+  });
+}
+
+/** Resolves with true when no byte has left the socket for a second. */
+async function stalled(socket: { readonly bytesWritten: number; readonly writableLength: number }) {
+  for (let last = -1; last !== socket.writableLength;) {
+    last = socket.writableLength;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  return true;
+}
