@@ -11,7 +11,7 @@ import { Unavailable } from "./lib/store/store.ts";
 import { Accounts } from "./lib/todo/accounts.ts";
 import { fill, refuseKnownPassword } from "./lib/todo/first.ts";
 import type { Finish } from "./lib/wire/connections.ts";
-import { listen, ListenError } from "./lib/wire/listen.ts";
+import { listen, ListenError, onSignal } from "./lib/wire/listen.ts";
 import { createLog } from "./lib/wire/log.ts";
 import { serve } from "./lib/wire/server.ts";
 import { namesOf } from "./lib/wire/target.ts";
@@ -64,18 +64,6 @@ async function extensions({ tls, corsOrigins }: Options) {
   if (tls === undefined) return { finish };
   const https = (await import("./lib/wire/tls.ts")).https(tls);
   return { finish: [...finish, https.finish], https };
-}
-
-/** Ends the service at the first signal; a second one ends the process at once. */
-function onSignal(end: () => Promise<void>, renew?: () => void): void {
-  const signals: NodeJS.Signals[] = ["SIGINT", "SIGTERM"];
-  if (renew === undefined) signals.push("SIGHUP"); // the terminal was closed
-  else process.on("SIGHUP", renew);
-  const once = () => {
-    for (const signal of signals) process.off(signal, once);
-    end();
-  };
-  for (const signal of signals) process.on(signal, once);
 }
 
 /** Makes something that an option asks for; if it cannot, the option is wrong. */

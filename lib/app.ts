@@ -17,21 +17,18 @@ import { readTarget } from "./wire/target.ts";
 const ANYONE: User = { id: "", username: "", password: "", email: "", revision: 0 };
 const LIMIT = { user: 64 * 1024, anyone: 16 * 1024 }; // bytes of content
 
-/** What the app is told beside its table. */
-export interface AppOptions {
-  /** How every `uri` begins; otherwise as the address in the request. */
-  readonly publicUrl?: string | undefined;
-  /** Header fields for clients that ask what there is. */
-  readonly guide?: Fields;
-  /** Whether the server answers for a host name. */
-  readonly isOurs?: (name: string) => boolean;
-}
-
-/** Makes the function from a request to its reply. */
+/**
+ * Makes the function from a request to its reply. With `publicUrl` every `uri` begins so. `guide`
+ * has header fields for clients that ask what there is; `isOurs` tells the server's own names.
+ */
 export function createApp(
   table: readonly Route[],
   accounts: Accounts,
-  { publicUrl, guide, isOurs = () => true }: AppOptions = {},
+  { publicUrl, guide, isOurs = () => true }: {
+    readonly publicUrl?: string | undefined;
+    readonly guide?: Fields;
+    readonly isOurs?: (name: string) => boolean;
+  } = {},
 ) {
   const find = router(table, guide);
   const tell = onceASecond(console.error);

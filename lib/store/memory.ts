@@ -5,6 +5,7 @@ import { setImmediate } from "node:timers/promises";
 import { Turns } from "./change.ts";
 import { type Filter, passes, usesOnly } from "./filter.ts";
 import { Room, sizeOf } from "./room.ts";
+import { indexAfter, search } from "./search.ts";
 import { type Deadline, SLICE, sliceOf, type Store, type Task } from "./store.ts";
 import type { TaskFields, User, UserFields } from "./store.ts";
 
@@ -123,28 +124,4 @@ export class MemoryStore implements Store {
     account.tasks.splice(index, 1, ...next);
     return true;
   }
-}
-
-/** All tasks of one moment that pass. Other requests have their turns meanwhile. */
-async function search(tasks: readonly Task[], filter: Filter, by?: Deadline): Promise<Task[]> {
-  const test = passes(filter);
-  const all = tasks.slice();
-  const found: Task[] = [];
-  for (let i = 0; i < all.length && !by?.gone; i += SLICE.tasks) {
-    found.push(...all.slice(i, i + SLICE.tasks).filter(test));
-    await setImmediate();
-  }
-  return found;
-}
-
-/** The index of the first task with an id above this one: a binary search, since ids only rise. */
-function indexAfter(tasks: readonly Task[], id: number): number {
-  let low = 0;
-  let high = tasks.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((tasks[middle]?.id ?? 0) > id) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }

@@ -1,7 +1,8 @@
-// Listens on an address, or says in one line why that cannot be.
+// Listens on an address, or says in one line why that cannot be; and hears the signals that end it.
 
 import { once } from "node:events";
 import type { Server } from "node:http";
+import process from "node:process";
 import { boundTo } from "./target.ts";
 
 const MENDS: Readonly<Record<string, string>> = {
@@ -26,4 +27,19 @@ export async function listen(
     throw new ListenError(`cannot listen on port ${port} of ${host}: ${MENDS[code] ?? message}`);
   }
   return boundTo(server.address());
+}
+
+/**
+ * Calls `end` at the first signal that ends a program; a second one ends the process at once. SIGHUP
+ * calls `renew` if there is something to renew. Otherwise it ends too: the terminal was closed.
+ */
+export function onSignal(end: () => Promise<void>, renew?: () => void): void {
+  const signals: NodeJS.Signals[] = ["SIGINT", "SIGTERM"];
+  if (renew === undefined) signals.push("SIGHUP");
+  else process.on("SIGHUP", renew);
+  const once = () => {
+    for (const signal of signals) process.off(signal, once);
+    end();
+  };
+  for (const signal of signals) process.on(signal, once);
 }
