@@ -37,20 +37,20 @@ function promises(promise: string, check: (t: TestContext, file: string) => Prom
 }
 
 const add = async (store: SqliteStore, title: string) =>
-  await store.add("a", { title, description: "", done: false }) ?? assert.fail();
+  await store.add("1", { title, description: "", done: false }) ?? assert.fail();
 
 promises("all is there when it is opened again, tags and ids go on", async (t, file) => {
   const before = await open(t, file);
   const user = await before.addUser("a", HASH) ?? assert.fail();
   const tasks = [await add(before, "one"), await add(before, "\0\ud83d"), await add(before, "😀")];
   const newest = tasks.pop() ?? assert.fail();
-  await before.remove("a", newest);
-  const list = await before.list("a", {}, 0, 10);
+  await before.remove("1", newest);
+  const list = await before.list("1", {}, 0, 10);
   assert.deepEqual(list.tasks, tasks);
   await before.close();
   const after = await open(t, file);
   assert.equal(after.epoch, before.epoch);
-  assert.deepEqual(await after.list("a", {}, 0, 10), list);
+  assert.deepEqual(await after.list("1", {}, 0, 10), list);
   assert.deepEqual(await after.user("a"), user);
   const next = await add(after, "next");
   assert.equal(next.id, newest.id + 1);
@@ -78,7 +78,7 @@ promises(
     await before.addUser("a", HASH);
     await before.addUser("b", HASH);
     for (let i = 0; i < 3; i++) await add(before, "x");
-    await before.add("b", { title: "kept", description: "", done: false });
+    await before.add("2", { title: "kept", description: "", done: false });
     await before.close();
     const db = await look(t, file);
     db.exec("UPDATE users SET username = NULL WHERE tasks = 3");
@@ -86,7 +86,7 @@ promises(
     const left = db.prepare("SELECT count(*) AS n FROM tasks UNION SELECT count(*) FROM users")
       .all();
     assert.deepEqual(left.map(({ n }) => n), [1]);
-    assert.equal((await after.list("b", {}, 0, 1)).total, 1);
+    assert.equal((await after.list("2", {}, 0, 1)).total, 1);
   },
 );
 
@@ -124,7 +124,7 @@ promises(
     const store = await withLongList(t, file);
     let turns = 0;
     let found: Awaited<ReturnType<typeof store.list>> | undefined;
-    const looking = store.list("a", { titlePrefix: "24" }, 1, 1000).then((part) => found = part);
+    const looking = store.list("1", { title_prefix: "24" }, 1, 1000).then((part) => found = part);
     for (; found === undefined; turns++) {
       await setImmediate();
       if (turns === 0) await add(store, "24 and later");
@@ -133,7 +133,7 @@ promises(
     assert.equal((await looking).total, 1111); // 24, 240 to 249, 2400 to 2499, 24000 to 24999
     assert.deepEqual(found.tasks.slice(0, 2).map(({ title }) => title), ["240", "241"]);
     assert.equal(found.revision, LONG);
-    const later = await store.list("a", { done: false, titlePrefix: "24" }, 998, 5);
+    const later = await store.list("1", { done: "false", title_prefix: "24" }, 998, 5);
     assert.deepEqual(later.tasks.map(({ title }) => title), ["24998", "24999", "24 and later"]);
     assert.equal(later.total, 1001);
   },
@@ -142,12 +142,12 @@ promises(
 promises("a page of a long list is the same from either end", async (t, file) => {
   const store = await withLongList(t, file);
   for (const offset of [0, 12_498, 12_499, 12_500, 12_501, 24_990]) {
-    const { tasks, total } = await store.list("a", {}, offset, 20);
+    const { tasks, total } = await store.list("1", {}, offset, 20);
     const titles = Array.from({ length: Math.min(20, LONG - offset) }, (_, i) => offset + i + 1);
     assert.deepEqual(tasks.map(({ title }) => Number(title)), titles);
     assert.equal(total, LONG);
   }
-  const { tasks, total } = await store.list("a", { done: true }, 2498, 20);
+  const { tasks, total } = await store.list("1", { done: "true" }, 2498, 20);
   assert.deepEqual(tasks.map(({ title }) => title), ["24990", "25000"]);
   assert.equal(total, LONG / 10);
 });
@@ -159,7 +159,7 @@ promises("what cannot be written is not half written, and says so", async (t, fi
   db.exec("BEGIN IMMEDIATE");
   const writes = [
     add(store, "y"),
-    store.update("a", task, { title: "z" }),
+    store.update("1", task, { title: "z" }),
     store.addUser("b", HASH),
   ];
   for (const { status, ...rest } of await Promise.allSettled(writes)) {
@@ -167,7 +167,7 @@ promises("what cannot be written is not half written, and says so", async (t, fi
     assert.ok("reason" in rest && rest.reason instanceof Unavailable);
     assert.match(rest.reason.message, /locked/);
   }
-  assert.deepEqual((await store.list("a", {}, 0, 10)).tasks, [task]);
+  assert.deepEqual((await store.list("1", {}, 0, 10)).tasks, [task]);
   db.exec("COMMIT");
   assert.equal((await add(store, "y")).id, task.id + 1);
   assert.equal(await store.user("b"), undefined);
@@ -179,7 +179,7 @@ promises("a write waits for another server's", async (t, file) => {
   db.exec("BEGIN IMMEDIATE");
   const writing = add(store, "x");
   for (let i = 0; i < 10; i++) await setImmediate();
-  assert.equal((await store.list("a", {}, 0, 1)).total, 0); // nobody else waits
+  assert.equal((await store.list("1", {}, 0, 1)).total, 0); // nobody else waits
   db.exec("COMMIT");
   assert.equal((await writing).id, 1);
 });

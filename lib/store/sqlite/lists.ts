@@ -1,14 +1,12 @@
 // Lists and walks in a SQLite file, long ones too, without keeping anybody else waiting.
 
 import { setImmediate } from "node:timers/promises";
-import { bytesOf, type Database, type Row, TEXT } from "./database.ts";
-import { type Filter, type Part, passes, type Task } from "../store.ts";
+import { bytesOf, type Database, type Row } from "./database.ts";
+import { type Filter, passes, usesOnly } from "../filter.ts";
+import { type Deadline, type Part, SLICE, sliceOf, type Task } from "../store.ts";
 
-const SLICE = 500; // tasks that are read in one go
-const SCAN = 10_000; // tasks whose titles are compared in one go
-
-/** The id of an owner, in a statement. */
-export const OWNER = `(SELECT id FROM users WHERE username = ${TEXT})`;
+/** The id of an owner who is still there, in a statement. */
+export const OWNER = "(SELECT id FROM users WHERE id = ? AND username IS NOT NULL)";
 /** What `toTask` makes a task of. */
 export const TASK = `SELECT id, done, revision, ${bytesOf("title")}, ${bytesOf("description")}
   FROM tasks`;
@@ -28,51 +26,45 @@ export async function list(
   filter: Filter,
   offset: number,
   limit: number,
+  by?: Deadline,
 ): Promise<Part> {
-  const { done, titlePrefix } = filter;
-  if (titlePrefix) return await listByTitle(db, owner, filter, offset, limit);
+  const { done } = filter;
+  if (!usesOnly(filter, "done")) return await search(db, owner, filter, offset, limit, by);
   return await db.read(() => {
     const { id, tasks, finished, revision } = listOf(db, owner);
-    const total = done === undefined ? tasks : done ? finished : tasks - finished;
-    const condition = done === undefined ? "" : `AND done = ${Number(done)}`;
-    const end = Math.min(offset + limit, total);
+    const total = done === undefined ? tasks : done === "true" ? finished : tasks - finished;
+    const condition = done === undefined ? "" : `AND done = ${done}`;
+    const end = Math.min(offset + Math.min(limit, SLICE.tasks), total);
     // What lies before a page is counted through, so from the nearer end.
     const backwards = offset > total / 2;
     const [order, skip] = backwards ? ["DESC", total - end] : ["ASC", offset];
     const sql = `${TASK} WHERE owner = ? ${condition} ORDER BY id ${order} LIMIT ? OFFSET ?`;
     const rows = db.all(sql, id, Math.max(0, end - offset), skip);
-    return { tasks: (backwards ? rows.reverse() : rows).map(toTask), total, revision };
+    const found = (backwards ? rows.reverse() : rows).map(toTask);
+    return { tasks: sliceOf(found, 0, limit), total, revision };
   });
 }
 
-// Bytes are compared as startsWith compares code units: no letter case, no wildcards.
-const BY_TITLE = `SELECT json_group_array(id) FILTER (WHERE passes) AS ids,
-    max(id) AS last, count(*) AS seen
-  FROM (SELECT id, done IN (?, ?) AND substr(CAST(title AS BLOB), 1, length(?)) = ? AS passes
-    FROM tasks WHERE owner = ? AND id > ? ORDER BY id LIMIT ${SCAN})`;
-
 // Other requests have their turns meanwhile, so a connection of its own sees one moment.
-async function listByTitle(
+async function search(
   store: Database,
   owner: string,
-  { done, titlePrefix = "" }: Filter,
+  filter: Filter,
   offset: number,
   limit: number,
+  by?: Deadline,
 ): Promise<Part> {
-  const wanted = [done ?? false, done ?? true, titlePrefix, titlePrefix];
   const db = store.another();
   try {
     db.exec("BEGIN");
-    const { id, revision } = listOf(db, owner);
+    const { revision } = listOf(db, owner);
     const ids: number[] = [];
-    for (let after = 0, seen = SCAN; seen === SCAN; await setImmediate()) {
-      const slice = db.get(BY_TITLE, ...wanted, id, after) ?? {};
-      ids.push(...JSON.parse(`${slice["ids"]}`));
-      [after, seen] = [Number(slice["last"]), Number(slice["seen"])];
+    for await (const slice of walk(db, owner, filter, 0, by)) {
+      ids.push(...slice.map(({ id }) => id));
     }
-    const page = ids.slice(offset, offset + limit);
+    const page = ids.slice(offset, offset + Math.min(limit, SLICE.tasks));
     const tasks = page.flatMap((id) => db.all(`${TASK} WHERE id = ?`, id).map(toTask));
-    return { tasks, total: ids.length, revision };
+    return { tasks: sliceOf(tasks, 0, limit), total: ids.length, revision };
   } finally {
     db.close();
   }
@@ -83,21 +75,25 @@ export async function* walk(
   db: Database,
   owner: string,
   filter: Filter,
+  after: number,
+  by?: Deadline,
 ): AsyncIterable<readonly Task[]> {
-  const sql = `${TASK} WHERE owner = ${OWNER} AND id > ? ORDER BY id LIMIT ${SLICE}`;
-  const after = (id: number) => db.all(sql, owner, id).map(toTask);
-  let slice = after(0);
-  for (let last = slice.at(-1); last !== undefined; last = slice.at(-1)) {
-    yield slice.filter((task) => passes(filter, task));
+  const test = passes(filter);
+  const sql = `${TASK} WHERE owner = ${OWNER} AND id > ? ORDER BY id LIMIT ${SLICE.tasks}`;
+  for (let last = after; !by?.gone;) {
+    const slice = sliceOf(db.all(sql, Number(owner), last).map(toTask), 0, Infinity);
+    const end = slice.at(-1);
+    if (end === undefined) return;
+    yield slice.filter(test);
+    last = end.id;
     await setImmediate();
-    slice = after(last.id);
   }
 }
 
 function listOf(db: Database, owner: string) {
   const { id = 0, tasks = 0, finished = 0, listRevision = 0 } = db.get(
-    `SELECT id, tasks, finished, listRevision FROM users WHERE username = ${TEXT}`,
-    owner,
+    "SELECT id, tasks, finished, listRevision FROM users WHERE id = ? AND username IS NOT NULL",
+    Number(owner),
   ) ?? {};
   return {
     id: Number(id),

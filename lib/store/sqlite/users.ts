@@ -1,0 +1,56 @@
+// Users in a SQLite file. Each function is a part of a transaction.
+
+import { bytesOf, type Database, TEXT } from "./database.ts";
+import type { User, UserFields } from "../store.ts";
+
+const USER = `SELECT id, revision, ${bytesOf("password")}, ${bytesOf("email")} FROM users
+  WHERE username = ${TEXT}`;
+
+/** A revision that never was before. */
+export function renew(db: Database): number {
+  const row = db.get("UPDATE store SET revision = revision + 1 RETURNING revision");
+  return Number(row?.["revision"]);
+}
+
+/** The user of that name. */
+export function findUser(db: Database, username: string): User | undefined {
+  const row = db.get(USER, username);
+  if (row === undefined) return undefined;
+  const { id, password, email, revision } = row;
+  return {
+    id: `${id}`,
+    username,
+    password: `${password}`,
+    email: `${email}`,
+    revision: Number(revision),
+  };
+}
+
+/** Undefined if the name is taken. */
+export function addUser(
+  db: Database,
+  username: string,
+  { password, email }: UserFields,
+): User | undefined {
+  if (findUser(db, username) !== undefined) return undefined;
+  const revision = renew(db);
+  const sql = `INSERT INTO users (username, password, email, revision, listRevision)
+    VALUES (${TEXT}, ${TEXT}, ${TEXT}, ?, ?) RETURNING id`;
+  const row = db.get(sql, username, password, email, revision, revision);
+  return { id: `${row?.["id"]}`, username, password, email, revision };
+}
+
+/** Undefined if the user is not as it was read. */
+export function updateUser(
+  db: Database,
+  user: User,
+  changes: Partial<UserFields>,
+): User | undefined {
+  const now = findUser(db, user.username);
+  if (now?.id !== user.id || now.revision !== user.revision) return undefined;
+  const { password, email } = { ...now, ...changes };
+  const revision = renew(db);
+  const sql = `UPDATE users SET password = ${TEXT}, email = ${TEXT}, revision = ? WHERE id = ?`;
+  db.all(sql, password, email, revision, Number(user.id));
+  return { ...now, password, email, revision };
+}
