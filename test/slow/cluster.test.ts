@@ -213,7 +213,7 @@ test("no acknowledged write is lost or done twice, whatever machine dies", { ski
 
   const counts = [...traffic.counts].sort().map(([kind, count]) => `${count} ${kind}`);
   t.diagnostic(`${counts.join(", ")}; the longest took ${Math.round(traffic.longest)} ms`);
-  assert.ok(traffic.longest < 4 * DEADLINE_MS, `${traffic.longest} ms`); // a PUT asks etcd four times
+  assert.ok(traffic.longest < DEADLINE_MS + 1000, `${traffic.longest} ms`);
 
   const lists = await Promise.all(servers.map((server) => ask(server, "GET /tasks")));
   const [{ tasks } = { tasks: [] }, ...others] = lists.map(({ json }) => json as Contents);
@@ -276,12 +276,13 @@ test("servers that add at the same time all have their turn", { skip }, async ()
     [leader, ...cluster.members.filter((member) => member !== leader)]
       .map(({ address }) => EtcdStore.open(`etcd://${address}`, "turns/")),
   );
-  await nearest?.addUser("a", { password: "a hash", email: "" });
+  const { id } = await nearest?.addUser("a", { password: "a hash", email: "" }) ??
+    assert.fail();
   const task = { title: "x", description: "", done: false };
   let count = 0;
   const added = await Promise.all([nearest, ...others].map(async (store) => {
     let own = 0;
-    for (; count < 200; count++) if (await store?.add("a", task)) own++;
+    for (; count < 200; count++) if (await store?.add(id, task)) own++;
     return own;
   }));
   assert.ok(Math.min(...added) > 20, `${added}`);

@@ -67,10 +67,10 @@ async function open(t: TestContext) {
 }
 
 const WRITES: Record<string, (store: Store, task: Task, user: User) => unknown> = {
-  add: (store) => store.add("a", TASK),
-  update: (store, task) => store.update("a", task, { title: "y" }),
-  finish: (store, task) => store.update("a", task, { done: true }),
-  remove: (store, task) => store.remove("a", task),
+  add: (store, _, { id }) => store.add(id, TASK),
+  update: (store, task, { id }) => store.update(id, task, { title: "y" }),
+  finish: (store, task, { id }) => store.update(id, task, { done: true }),
+  remove: (store, task, { id }) => store.remove(id, task),
   addUser: (store) => store.addUser("b", HASH),
   updateUser: (store, _, user) => store.updateUser(user, { email: "a@example.com" }),
   removeUser: (store, _, user) => store.removeUser(user),
@@ -92,11 +92,11 @@ test("whatever is lost on the way, a write is done once", { skip }, async (t) =>
     let expected: unknown;
     for (const [loss, lost] of Object.entries(LOSSES)) {
       const { store, user, fates } = await open(t);
-      const task = await store.add("a", TASK) ?? assert.fail();
+      const task = await store.add(user.id, TASK) ?? assert.fail();
       fates.push(...lost);
       const written = await write(store, task, user);
       assert.deepEqual(fates, []);
-      const { tasks } = await store.list("a", {}, 0, 9);
+      const { tasks } = await store.list(user.id, {}, 0, 9);
       const there = [...tasks, await store.user("a"), await store.user("b")];
       if (typeof written === "object") assert.deepEqual(there.filter(equals(written)), [written]);
       const state = { written: unrevised(written), there: there.map(unrevised) };
@@ -107,12 +107,14 @@ test("whatever is lost on the way, a write is done once", { skip }, async (t) =>
 
 const equals = (one: unknown) => (other: unknown) => isDeepStrictEqual(one, other);
 const unrevised = (one: unknown) =>
-  typeof one === "object" && one !== null ? { ...one, revision: 0 } : one;
+  typeof one === "object" && one !== null
+    ? { ...one, ...("id" in one && typeof one.id === "string" ? { id: "" } : {}), revision: 0 }
+    : one;
 
 test("what was refused and arrives late does nothing", { skip }, async (t) => {
   for (const [name, write] of Object.entries(WRITES)) {
     const { store, user, fates, answers } = await open(t);
-    const task = await store.add("a", TASK) ?? assert.fail();
+    const task = await store.add(user.id, TASK) ?? assert.fail();
     let late: Parameters<Fate>[0] = assert.fail;
     const delayed: Fate = (pass, response) => {
       late = pass;
@@ -122,41 +124,44 @@ test("what was refused and arrives late does nothing", { skip }, async (t) => {
     await assert.rejects(async () => await write(store, task, user), Unavailable, name);
     await late();
     assert.ok(!answers.at(-1)?.includes("succeeded"), name);
-    const there = [...(await store.list("a", {}, 0, 9)).tasks, await store.user("a")];
+    const there = [...(await store.list(user.id, {}, 0, 9)).tasks, await store.user("a")];
     assert.deepEqual([...there, await store.user("b")], [task, user, undefined], name);
   }
 });
 
 test("what etcd refuses is not asked again, and says why", { skip }, async (t) => {
-  const { store, fates, answers } = await open(t);
+  const { store, user, fates, answers } = await open(t);
   for (
     const message of ["etcdserver: mvcc: database space exceeded", "etcdserver: too many requests"]
   ) {
     fates.push(refused(429, message));
     const before = answers.length;
-    await assert.rejects(store.add("a", TASK), { name: "Error", message: `etcd says: ${message}` });
+    await assert.rejects(store.add(user.id, TASK), {
+      name: "Error",
+      message: `etcd says: ${message}`,
+    });
     assert.equal(answers.length, before);
   }
-  assert.equal((await store.add("a", TASK))?.id, 1);
+  assert.equal((await store.add(user.id, TASK))?.id, 1);
 });
 
 test("a member that does not answer is given up, and the next one asked", { skip }, async (t) => {
-  const { url, prefix, fates, store } = await open(t);
+  const { url, prefix, fates, store, user } = await open(t);
   const other = await EtcdStore.open(`etcd://${await nobody()},${memberOf(cluster)}`, prefix);
   assert.equal(other.epoch, store.epoch);
   const third = await EtcdStore.open(`${url},${memberOf(cluster)}`, prefix);
   fates.push(unanswered, unanswered);
-  assert.equal((await third.add("a", TASK))?.id, 1);
-  assert.equal((await third.list("a", {}, 0, 9)).total, 1);
+  assert.equal((await third.add(user.id, TASK))?.id, 1);
+  assert.equal((await third.list(user.id, {}, 0, 9)).total, 1);
   assert.equal(fates.length, 1); // it stays with the one that answers
 });
 
 test("nothing takes longer than its deadline", { skip }, async (t) => {
-  const { store, fates } = await open(t);
+  const { store, user, fates } = await open(t);
   fates.push(...Array.from({ length: 99 }, () => unanswered));
   const start = performance.now();
-  const asked = [store.get("a", 1), store.user("a"), store.list("a", {}, 0, 9)];
-  asked.push(store.add("a", TASK), store.add("a", TASK), store.addUser("b", HASH));
+  const asked = [store.get(user.id, 1), store.user("a"), store.list(user.id, {}, 0, 9)];
+  asked.push(store.add(user.id, TASK), store.add(user.id, TASK), store.addUser("b", HASH));
   const answers = await Promise.allSettled(asked);
   const took = performance.now() - start;
   for (const one of answers) {
@@ -182,34 +187,36 @@ test("a cluster that is not there, or is written otherwise, is named", async () 
 });
 
 test("servers that share a cluster share ids, revisions and what was read", { skip }, async (t) => {
-  const { url, prefix } = await open(t);
+  const { url, prefix, user } = await open(t);
   const stores = await Promise.all([1, 2, 3].map(() => EtcdStore.open(url, prefix)));
   assert.equal(new Set(stores.map(({ epoch }) => epoch)).size, 1);
   const tasks = (await Promise.all(stores.flatMap((store) =>
     Array.from({ length: 20 }, async () =>
-      await store.add("a", TASK) ?? assert.fail())
+      await store.add(user.id, TASK) ?? assert.fail())
   ))).sort((a, b) =>
     a.id - b.id
   );
   assert.deepEqual(tasks.map(({ id }) => id), Array.from({ length: 60 }, (_, i) => i + 1));
-  for (const store of stores) assert.deepEqual((await store.list("a", {}, 0, 99)).tasks, tasks);
+  for (const store of stores) assert.deepEqual((await store.list(user.id, {}, 0, 99)).tasks, tasks);
   const [task = assert.fail()] = tasks;
-  const changes = await Promise.all(stores.map((store) => store.update("a", task, { done: true })));
+  const changes = await Promise.all(
+    stores.map((store) => store.update(user.id, task, { done: true })),
+  );
   assert.equal(changes.filter((changed) => changed !== undefined).length, 1);
 });
 
 test("a page is read without the rest of the list", { skip }, async (t) => {
-  const { store, answers } = await open(t);
+  const { store, user, answers } = await open(t);
   const description = "d".repeat(1000);
   for (let i = 0; i < 300; i++) {
-    const task = await store.add("a", { title: `${i}`, description, done: i % 3 === 0 });
-    if (i % 7 === 0) await store.remove("a", task ?? assert.fail());
+    const task = await store.add(user.id, { title: `${i}`, description, done: i % 3 === 0 });
+    if (i % 7 === 0) await store.remove(user.id, task ?? assert.fail());
   }
-  for (const done of [true, false, undefined]) {
-    const all = (await store.list("a", { done }, 0, 300)).tasks;
+  for (const done of ["true", "false", undefined]) {
+    const all = (await store.list(user.id, { done }, 0, 300)).tasks;
     for (const offset of [0, 5, 40, all.length - 5]) {
       answers.length = 0;
-      const { tasks, total } = await store.list("a", { done }, offset, 5);
+      const { tasks, total } = await store.list(user.id, { done }, offset, 5);
       assert.deepEqual([tasks, total], [all.slice(offset, offset + 5), all.length]);
       const read = answers.join().split('"kvs"').length - 1;
       assert.ok(answers.length <= 5, `${answers.length} round trips`);
@@ -222,23 +229,23 @@ test(
   "a task may be as large as the content of a request; what is too large is refused",
   { skip },
   async (t) => {
-    const { store } = await open(t);
+    const { store, user } = await open(t);
     const description = "ü".repeat(512 * 1024);
-    const task = await store.add("a", { ...TASK, description }) ?? assert.fail();
-    assert.deepEqual(await store.get("a", 1), task);
-    const larger = store.update("a", task, { title: description });
+    const task = await store.add(user.id, { ...TASK, description }) ?? assert.fail();
+    assert.deepEqual(await store.get(user.id, 1), task);
+    const larger = store.update(user.id, task, { title: description });
     await assert.rejects(larger, Unavailable);
-    assert.deepEqual(await store.get("a", 1), task);
+    assert.deepEqual(await store.get(user.id, 1), task);
   },
 );
 
 test("a mark that is lost is replaced", { skip }, async (t) => {
-  const { store, prefix } = await open(t);
+  const { store, user, prefix } = await open(t);
   const [key, range_end] = [`${prefix}mark/`, `${prefix}mark0`].map((key) => btoa(key));
   await fetch(`http://${memberOf(cluster)}/v3/kv/deleterange`, {
     method: "POST",
     body: JSON.stringify({ key, range_end }),
   });
-  assert.equal((await store.add("a", TASK))?.id, 1);
-  assert.equal((await store.add("a", TASK))?.id, 2);
+  assert.equal((await store.add(user.id, TASK))?.id, 1);
+  assert.equal((await store.add(user.id, TASK))?.id, 2);
 });

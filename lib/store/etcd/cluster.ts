@@ -3,17 +3,17 @@
 
 import { randomUUID } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
-import { Unavailable } from "../store.ts";
+import { type Deadline, Unavailable } from "../store.ts";
 import { type Answer, outcomeOf, put, range, unchanged } from "./transaction.ts";
 import type { Outcome, Transaction } from "./transaction.ts";
 
-/** For a read or a write in all. A request makes four at most, as a rule, so it ends within 10 s. */
-export const DEADLINE_MS = 2500;
+/** For a read or a write in all, unless whoever asks has another deadline. */
+export const DEADLINE_MS = 10_000;
 const ANSWER_MS = 1000; // for one member, before another is asked
 const PAUSE_MS = 100; // after each has failed: to elect a leader takes them a second or two
 
-/** When what begins now has to end. */
-export const deadline = () => performance.now() + DEADLINE_MS;
+/** A deadline for what begins now. */
+export const within = (ms: number): Deadline => ({ until: performance.now() + ms, gone: false });
 
 /** A cluster. */
 export class Gateway {
@@ -32,8 +32,8 @@ export class Gateway {
   }
 
   /** Reads ranges, all of one moment, after whatever was written before. Throws Unavailable. */
-  async read(...ranges: object[]): Promise<Outcome> {
-    return await this.#ask({ success: ranges }, deadline());
+  async read(by = within(DEADLINE_MS), ...ranges: object[]): Promise<Outcome> {
+    return await this.#ask({ success: ranges }, by.until);
   }
 
   /**
@@ -45,11 +45,12 @@ export class Gateway {
    * on its way, or else shows the number of one that has arrived.
    */
   async write(
+    by = within(DEADLINE_MS),
     compare: readonly object[],
     success: readonly object[],
     failure: readonly object[] = [],
-    until = deadline(),
   ): Promise<Outcome> {
+    const { until } = by;
     for (;;) {
       const mark = this.#marks.pop() ?? { key: this.#marksAt + randomUUID(), revision: 0 };
       const asLeft = unchanged(mark.key, mark.revision);

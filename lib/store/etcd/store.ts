@@ -4,16 +4,19 @@
 //   todo/epoch                    what tells these revisions from those of another cluster
 //   todo/last                     the last id that was given
 //   todo/late                     written by who wanted the next one and came too late
-//   todo/user/<name>              a user
-//   todo/list/<name>              nothing, but written with every change of this user's tasks
-//   todo/task/<name>/<done>/<id>  a task: see ranges.ts
-//   todo/mark/<uuid>              see gateway.ts
+//   todo/users                    nothing, but written with every new user
+//   todo/user/<name>              a user; without an id in it, the name is the id
+//   todo/list/<user>              nothing, but written with every change of this user's tasks
+//   todo/task/<user>/<done>/<id>  a task: see lists.ts
+//   todo/mark/<uuid>              see cluster.ts
 
 import { randomUUID } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
-import { deadline, Gateway } from "./cluster.ts";
+import { Turns } from "../change.ts";
+import type { Filter } from "../filter.ts";
+import type { Deadline, Store, Task, TaskFields, User, UserFields } from "../store.ts";
+import { DEADLINE_MS, Gateway, within } from "./cluster.ts";
 import { Lists } from "./lists.ts";
-import type { Filter, Part, Store, Task, TaskFields, User, UserFields } from "../store.ts";
 import { exists, put, range, remove, unchanged } from "./transaction.ts";
 
 const ADDRESS = /^([\w.-]+|\[[\da-f:.]+\]):\d{1,5}$/i;
@@ -21,6 +24,7 @@ const ADDRESS = /^([\w.-]+|\[[\da-f:.]+\]):\d{1,5}$/i;
 /** A store on the members of a cluster. */
 export class EtcdStore implements Store {
   readonly epoch: string;
+  readonly turns = new Turns();
   readonly #etcd: Gateway;
   readonly #lists: Lists;
   #last = { id: 0, revision: 0 }; // as this server knows it; another may have gone on
@@ -41,31 +45,35 @@ export class EtcdStore implements Store {
     }
     const etcd = new Gateway(members, `${prefix}mark/`);
     const [key, epoch] = [`${prefix}epoch`, randomUUID().slice(0, 8)];
-    const { found } = await etcd.write([unchanged(key, 0)], [put(key, epoch)], [range(key)]);
+    const { found } = await etcd.write(
+      undefined,
+      [unchanged(key, 0)],
+      [put(key, epoch)],
+      [range(key)],
+    );
     return new EtcdStore(etcd, prefix, found[0]?.pairs[0]?.value ?? epoch);
   }
 
-  list(owner: string, filter: Filter, offset: number, limit: number): Promise<Part> {
-    return this.#lists.list(owner, filter, offset, limit);
+  list(owner: string, filter: Filter, offset: number, limit: number, by?: Deadline) {
+    return this.#lists.list(owner, filter, offset, limit, by);
   }
 
-  walk(owner: string, filter: Filter): AsyncIterable<readonly Task[]> {
-    return this.#lists.walk(owner, filter);
+  walk(owner: string, filter: Filter, after: number, by?: Deadline) {
+    return this.#lists.walk(owner, filter, after, by);
   }
 
-  get(owner: string, id: number): Promise<Task | undefined> {
-    return this.#lists.get(owner, id);
+  get(owner: string, id: number, by?: Deadline): Promise<Task | undefined> {
+    return this.#lists.get(owner, id, by);
   }
 
-  add(owner: string, fields: TaskFields): Promise<Task | undefined> {
-    const until = deadline();
+  add(owner: string, fields: TaskFields, by = within(DEADLINE_MS)): Promise<Task | undefined> {
     // One after the other: at once they would only take the next id from each other.
-    const added = this.#adding.then(() => this.#add(owner, fields, until));
+    const added = this.#adding.then(() => this.#add(owner, fields, by));
     this.#adding = added.catch(() => {});
     return added;
   }
 
-  async #add(owner: string, fields: TaskFields, until: number): Promise<Task | undefined> {
+  async #add(owner: string, fields: TaskFields, by?: Deadline): Promise<Task | undefined> {
     await this.#rest;
     const { lastKey, lateKey } = this.#lists;
     const listKey = this.#lists.key(owner);
@@ -73,10 +81,10 @@ export class EtcdStore implements Store {
       const start = performance.now();
       const task = { ...fields, id: this.#last.id + 1 };
       const { succeeded, revision, found: [late, last, list] } = await this.#etcd.write(
+        by,
         [unchanged(lastKey, this.#last.revision), exists(listKey)],
         [put(lastKey, `${task.id}`), put(listKey, ""), this.#put(owner, task), range(lateKey)],
         [put(lateKey, ""), range(lateKey), range(lastKey), range(listKey)],
-        until,
       );
       if (succeeded) {
         // Without a rest, the server that is nearest to the leader would leave no id to the others.
@@ -91,53 +99,84 @@ export class EtcdStore implements Store {
     }
   }
 
-  update(owner: string, task: Task, changes: Partial<TaskFields>): Promise<Task | undefined> {
+  update(owner: string, task: Task, changes: Partial<TaskFields>, by?: Deadline) {
     const changed = { ...task, ...changes };
     const key = this.#lists.taskKey(owner, task.done, task.id);
-    return this.#write(key, changed, [
+    return this.#write(by, key, changed, [
       ...(changed.done === task.done ? [] : [remove(key)]),
       put(this.#lists.key(owner), ""),
       this.#put(owner, changed),
     ]);
   }
 
-  async remove(owner: string, { id, done, revision }: Task): Promise<boolean> {
+  async remove(owner: string, { id, done, revision }: Task, by?: Deadline): Promise<boolean> {
     const key = this.#lists.taskKey(owner, done, id);
     const changes = [remove(key), put(this.#lists.key(owner), "")];
-    return (await this.#etcd.write([unchanged(key, revision)], changes)).succeeded;
+    return (await this.#etcd.write(by, [unchanged(key, revision)], changes)).succeeded;
   }
 
-  async user(username: string): Promise<User | undefined> {
-    const { found } = await this.#etcd.read(range(this.#lists.userKey(username)));
+  async user(username: string, by?: Deadline): Promise<User | undefined> {
+    const { found } = await this.#etcd.read(by, range(this.#lists.userKey(username)));
     const [pair] = found[0]?.pairs ?? [];
-    return pair && { username, ...JSON.parse(pair.value), revision: pair.revision };
+    return pair &&
+      { id: username, username, ...JSON.parse(pair.value), revision: pair.revision };
   }
 
-  addUser(username: string, fields: UserFields): Promise<User | undefined> {
-    return this.#putUser({ username, ...fields, revision: 0 }, put(this.#lists.key(username), ""));
+  addUser(username: string, fields: UserFields, by?: Deadline): Promise<User | undefined> {
+    const user = { id: randomUUID(), username, ...fields, revision: 0 };
+    const { usersKey } = this.#lists;
+    return this.#putUser(by, user, put(usersKey, ""), put(this.#lists.key(user.id), ""));
   }
 
-  updateUser(user: User, changes: Partial<UserFields>): Promise<User | undefined> {
-    return this.#putUser({ ...user, ...changes });
+  async addFirst(username: string, fields: UserFields, tasks: readonly TaskFields[]) {
+    const user = { id: randomUUID(), username, ...fields };
+    const { usersKey, lastKey, allUserKeys } = this.#lists;
+    const { succeeded, revision } = await this.#etcd.write(
+      undefined,
+      [unchanged(usersKey, 0), unchanged(allUserKeys, 0), unchanged(lastKey, 0)],
+      [
+        this.#userPut(user),
+        put(usersKey, ""),
+        put(this.#lists.key(user.id), ""),
+        put(lastKey, `${tasks.length}`),
+        ...tasks.map((task, i) => this.#put(user.id, { ...task, id: i + 1 })),
+      ],
+    );
+    return succeeded ? { ...user, revision } : undefined;
   }
 
-  async removeUser({ username, revision }: User): Promise<boolean> {
+  updateUser(user: User, changes: Partial<UserFields>, by?: Deadline) {
+    return this.#putUser(by, { ...user, ...changes });
+  }
+
+  async removeUser({ id, username, revision }: User, by?: Deadline): Promise<boolean> {
     const key = this.#lists.userKey(username);
-    const keys = [key, this.#lists.key(username), this.#lists.taskKeys(username)];
-    return (await this.#etcd.write([unchanged(key, revision)], keys.map(remove))).succeeded;
+    const keys = [key, this.#lists.key(id), this.#lists.taskKeys(id)];
+    return (await this.#etcd.write(by, [unchanged(key, revision)], keys.map(remove))).succeeded;
   }
 
   close(): void {} // there is nothing but requests
 
-  #putUser(user: User, ...more: object[]): Promise<User | undefined> {
-    const { username, password, email } = user;
-    const key = this.#lists.userKey(username);
-    return this.#write(key, user, [put(key, JSON.stringify({ password, email })), ...more]);
+  #putUser(by: Deadline | undefined, user: User, ...more: object[]): Promise<User | undefined> {
+    return this.#write(by, this.#lists.userKey(user.username), user, [
+      this.#userPut(user),
+      ...more,
+    ]);
+  }
+
+  #userPut({ id, username, password, email }: Omit<User, "revision">) {
+    return put(this.#lists.userKey(username), JSON.stringify({ id, password, email }));
   }
 
   /** Changes what is still in its revision: in 0, if it is not there yet. */
-  async #write<T extends Task | User>(key: string, next: T, puts: object[]) {
-    const { succeeded, revision } = await this.#etcd.write([unchanged(key, next.revision)], puts);
+  async #write<T extends Task | User>(
+    by: Deadline | undefined,
+    key: string,
+    next: T,
+    puts: object[],
+  ): Promise<T | undefined> {
+    const compare = [unchanged(key, next.revision)];
+    const { succeeded, revision } = await this.#etcd.write(by, compare, puts);
     return succeeded ? { ...next, revision } : undefined;
   }
 

@@ -19,9 +19,9 @@ export interface Extent {
   readonly revision?: number;
 }
 
-/** Holds if the key was last written in this revision; 0 is that of a key which is not there. */
-export const unchanged = (key: string, revision: number) => ({
-  key: base64(key),
+/** Holds if the keys were last written in this revision; 0 is that of keys which are not there. */
+export const unchanged = (keys: Keys, revision: number) => ({
+  ...rangeOf(keys),
   target: "MOD",
   result: "EQUAL",
   mod_revision: `${revision}`,
