@@ -5,7 +5,11 @@ import { type Filter, passes } from "./filter.ts";
 import { type Deadline, SLICE, type Task } from "./store.ts";
 
 /** All tasks of one moment that pass. Other requests have their turns meanwhile. */
-export async function search(tasks: readonly Task[], filter: Filter, by?: Deadline): Promise<Task[]> {
+export async function search(
+  tasks: readonly Task[],
+  filter: Filter,
+  by?: Deadline,
+): Promise<Task[]> {
   const test = passes(filter);
   const all = tasks.slice();
   const found: Task[] = [];

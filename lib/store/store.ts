@@ -59,7 +59,7 @@ export class Full extends Unavailable {}
 export class TooLarge extends Error {}
 
 /** A slice of a list ends after so many tasks, or when its texts have so many characters. */
-export const SLICE = { tasks: 500, characters: 256 * 1024 };
+export const SLICE = { tasks: 500, characters: 32 * 1024 };
 
 /** At most `limit` tasks after the first `offset`, and at most a slice. */
 export function sliceOf(tasks: readonly Task[], offset: number, limit: number): Task[] {

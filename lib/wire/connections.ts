@@ -4,9 +4,10 @@
 import { Buffer } from "node:buffer";
 import { IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { errorReply, HttpError, type Reply } from "../http/reply.ts";
+import { errorReply, type HttpError, type Reply } from "../http/reply.ts";
 import { Connection, type Exchange } from "./connection.ts";
 import type { Log } from "./log.ts";
+import { parserFailure } from "./refusals.ts";
 import { printReply, send } from "./send.ts";
 
 /** From a request to its reply. `response` is passed only so that 100 Continue can be written. */
@@ -15,6 +16,7 @@ export type Answer = (request: IncomingMessage, response: ServerResponse) => Pro
 /** Called for every reply, errors too; may add header fields. */
 export type Finish = (request: IncomingMessage, reply: Reply) => Reply;
 
+const MOST_WAITING = 5000; // pipelined requests on all connections: each takes 10 kB
 const UNREAD_MS = 60_000; // for a client to take the next bytes of a response
 const LINGER_MS = 1000; // for a client to read its last response before the connection is gone
 const STALLED_MS = 3000; // while stopping, for a byte to pass either way
@@ -26,6 +28,7 @@ export class Connections {
   readonly #log: Log;
   readonly #finish: readonly Finish[];
   readonly #open = new Map<Socket, Connection>();
+  #waiting = 0;
 
   constructor(server: Server, log: Log, finish: readonly Finish[]) {
     this.#server = server;
@@ -49,12 +52,21 @@ export class Connections {
     // assertion in node finds the responses out of order.
     if (connection === undefined || socket.destroyed) return;
     connection.last = exchange;
-    if (response.socket === null) await connection.turn(response);
+    if (response.socket === null && !await this.#turn(connection, response)) socket.destroy();
     if (socket.destroyed) return;
     const reply = await replyTo(answer, exchange, connection);
     if (response.headersSent) return; // parserFailed has responded
     const goesOn = this.#server.listening && connection.goesOn(request);
     await this.#send(exchange, reply, !goesOn);
+  }
+
+  /** Waits for a response's turn. False if too many wait already, on all connections. */
+  async #turn(connection: Connection, response: ServerResponse): Promise<boolean> {
+    if (this.#waiting >= MOST_WAITING) return false;
+    this.#waiting++;
+    await connection.turn(response);
+    this.#waiting--;
+    return true;
   }
 
   async #send({ request, response }: Exchange, own: Reply, close: boolean): Promise<void> {
@@ -133,17 +145,5 @@ async function replyTo(
   } catch (error) {
     // If the parser failed in the content, that is what the client should hear.
     return errorReply(request.complete ? error : connection.failure ?? error);
-  }
-}
-
-/** What is sent for an error of node's parser. */
-function parserFailure({ code, message }: NodeJS.ErrnoException): HttpError {
-  switch (code) {
-    case "HPE_HEADER_OVERFLOW":
-      return new HttpError(431, "the header section is larger than 16 KiB");
-    case "ERR_HTTP_REQUEST_TIMEOUT":
-      return new HttpError(408, "send the header fields within 10 s, the request within 30 s");
-    default:
-      return new HttpError(400, `malformed HTTP: ${message.replace(/^Parse Error:? */, "")}`);
   }
 }

@@ -3,9 +3,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerOptions } from "node:http";
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { HttpError } from "../http/reply.ts";
 import { type Answer, Connections, type Finish } from "./connections.ts";
 import type { Log } from "./log.ts";
+import { NO_PROXY, unexpected } from "./refusals.ts";
 
 const MOST_CONNECTIONS = 2000;
 
@@ -42,12 +42,7 @@ export function serve(
   server.on("checkExpectation", handler(unexpected));
   // Without a listener CONNECT gets no response. There is no "upgrade" listener: it would also catch
   // every request that offers h2c.
-  server.on("connect", (_, socket) => connections.refuse(socket as Socket, noProxy));
+  server.on("connect", (_, socket) => connections.refuse(socket as Socket, NO_PROXY));
   server.on("clientError", (error, socket) => connections.parserFailed(socket as Socket, error));
   return { server, stop: () => connections.stop() };
 }
-
-const noProxy = new HttpError(405, "this is no proxy", { Allow: "" });
-
-const unexpected: Answer = async ({ headers }) =>
-  new HttpError(417, `Expect: ${headers.expect} is not known here; 100-continue is`);

@@ -1,0 +1,29 @@
+// Replies to what never becomes a call of a handler.
+
+import type { Buffer } from "node:buffer";
+import type { IncomingMessage } from "node:http";
+import { HttpError } from "../http/reply.ts";
+
+const REQUEST_LINE = /^[\w!#$%&'*+.^`|~-]+ \S+ HTTP\/1\.\d\r?\n/;
+
+/** To CONNECT. */
+export const NO_PROXY = new HttpError(405, "this is no proxy", { Allow: "" });
+
+/** To an Expect that is not 100-continue (RFC 9110 §10.1.1). */
+export const unexpected = async ({ headers }: IncomingMessage) =>
+  new HttpError(417, `Expect: ${headers.expect} is not known here; 100-continue is`);
+
+/** To what node's parser refuses. An unknown method ends up there too (RFC 9110 §15.6.2). */
+export function parserFailure(error: NodeJS.ErrnoException & { rawPacket?: Buffer }): HttpError {
+  const { code, message } = error;
+  switch (code) {
+    case "HPE_INVALID_METHOD":
+      if (!REQUEST_LINE.test(error.rawPacket?.toString("latin1") ?? "")) break;
+      return new HttpError(501, "send GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS");
+    case "HPE_HEADER_OVERFLOW":
+      return new HttpError(431, "the header section is larger than 16 KiB");
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return new HttpError(408, "send the header fields within 10 s, the request within 30 s");
+  }
+  return new HttpError(400, `malformed HTTP: ${message.replace(/^Parse Error:? */, "")}`);
+}
