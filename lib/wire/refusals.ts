@@ -13,12 +13,20 @@ export const NO_PROXY = new HttpError(405, "this is no proxy", { Allow: "" });
 export const unexpected = async ({ headers }: IncomingMessage) =>
   new HttpError(417, `Expect: ${headers.expect} is not known here; 100-continue is`);
 
+/** What node tells of an error: the packet, and how much of it was good. */
+interface ParserError extends NodeJS.ErrnoException {
+  readonly rawPacket?: Buffer;
+  readonly bytesParsed?: number;
+}
+
+const lineAt = (text: string, at: number) => text.slice(text.lastIndexOf("\n", at - 1) + 1);
+
 /** To what node's parser refuses. An unknown method ends up there too (RFC 9110 §15.6.2). */
-export function parserFailure(error: NodeJS.ErrnoException & { rawPacket?: Buffer }): HttpError {
-  const { code, message } = error;
+export function parserFailure(error: ParserError): HttpError {
+  const { code, message, rawPacket, bytesParsed = 0 } = error;
   switch (code) {
     case "HPE_INVALID_METHOD":
-      if (!REQUEST_LINE.test(error.rawPacket?.toString("latin1") ?? "")) break;
+      if (!REQUEST_LINE.test(lineAt(rawPacket?.toString("latin1") ?? "", bytesParsed))) break;
       return new HttpError(501, "send GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS");
     case "HPE_HEADER_OVERFLOW":
       return new HttpError(431, "the header section is larger than 16 KiB");
