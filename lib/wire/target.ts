@@ -24,6 +24,7 @@ const ABSOLUTE_FORM = /^https?:\/\/([^/?]*)(.*)$/i;
  */
 export function readTarget(request: IncomingMessage, isOurs: (name: string) => boolean): Target {
   const { headers, rawHeaders, httpVersionMajor, httpVersionMinor, socket } = request;
+  if (httpVersionMajor === 0) throw new HttpError(400, "the request line must end with HTTP/1.1");
   if (httpVersionMajor !== 1) throw new HttpError(505, "send HTTP/1.1");
   if (rawHeaders.length > 2 * MAX_FIELDS) {
     throw new HttpError(431, `send at most ${MAX_FIELDS} header fields`);
