@@ -5,7 +5,7 @@ import { setImmediate } from "node:timers/promises";
 import { Turns } from "./change.ts";
 import { type Filter, passes, usesOnly } from "./filter.ts";
 import { Room, sizeOf } from "./room.ts";
-import { indexAfter, search } from "./search.ts";
+import { indexAfter, indexOf, search } from "./search.ts";
 import { type Deadline, SLICE, sliceOf, type Store, type Task } from "./store.ts";
 import type { TaskFields, User, UserFields } from "./store.ts";
 
@@ -37,13 +37,13 @@ export class MemoryStore implements Store {
     return { tasks: sliceOf(found, offset, limit), total: found.length, revision };
   }
 
-  async *walk(owner: string, filter: Filter, after: number): AsyncIterable<readonly Task[]> {
+  async *walk(owner: string, filter: Filter, after: number, by?: Deadline) {
     const test = passes(filter);
     for (let last = after;;) {
       const tasks = this.#byId.get(owner)?.tasks ?? [];
       const slice = sliceOf(tasks, indexAfter(tasks, last), SLICE.tasks);
       const end = slice.at(-1);
-      if (end === undefined) return;
+      if (end === undefined || by?.gone) return;
       yield slice.filter(test);
       last = end.id;
       await setImmediate(); // other requests have their turns
@@ -52,8 +52,7 @@ export class MemoryStore implements Store {
 
   async get(owner: string, id: number): Promise<Task | undefined> {
     const tasks = this.#byId.get(owner)?.tasks ?? [];
-    const task = tasks[indexAfter(tasks, id) - 1];
-    return task?.id === id ? task : undefined;
+    return tasks[indexOf(tasks, id)];
   }
 
   async add(owner: string, fields: TaskFields): Promise<Task | undefined> {
@@ -116,7 +115,7 @@ export class MemoryStore implements Store {
   /** Puts something else, or nothing, in the place of a task that is still as it was read. */
   #replace(owner: string, task: Task, ...next: Task[]): boolean {
     const account = this.#byId.get(owner);
-    const index = indexAfter(account?.tasks ?? [], task.id) - 1;
+    const index = indexOf(account?.tasks ?? [], task.id);
     if (account?.tasks[index]?.revision !== task.revision) return false;
     const size = next.reduce((sum, task) => sum + sizeOf(task), -sizeOf(task));
     this.#room.take(owner, size);

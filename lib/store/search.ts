@@ -2,7 +2,7 @@
 
 import { setImmediate } from "node:timers/promises";
 import { type Filter, passes } from "./filter.ts";
-import { type Deadline, SLICE, type Task } from "./store.ts";
+import { type Deadline, sliceOf, type Task } from "./store.ts";
 
 /** All tasks of one moment that pass. Other requests have their turns meanwhile. */
 export async function search(
@@ -13,11 +13,19 @@ export async function search(
   const test = passes(filter);
   const all = tasks.slice();
   const found: Task[] = [];
-  for (let i = 0; i < all.length && !by?.gone; i += SLICE.tasks) {
-    found.push(...all.slice(i, i + SLICE.tasks).filter(test));
+  for (let i = 0; i < all.length && !by?.gone;) {
+    const slice = sliceOf(all, i, Infinity);
+    found.push(...slice.filter(test));
+    i += slice.length;
     await setImmediate();
   }
   return found;
+}
+
+/** The index of the task with this id, or -1. */
+export function indexOf(tasks: readonly Task[], id: number): number {
+  const index = indexAfter(tasks, id) - 1;
+  return tasks[index]?.id === id ? index : -1;
 }
 
 /** The index of the first task with an id above this one: a binary search, since ids only rise. */

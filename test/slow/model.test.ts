@@ -41,6 +41,7 @@ interface Operation {
 const TITLES = ["a", "ab", "ba", "é", "e\u0301", "😀", "a%"];
 const QUERIES = ["", "", "", "page=1", "page=2&per_page=3", "per_page=1", "page=9", "done=true"];
 QUERIES.push("done=false&page=1&per_page=2", "title_prefix=a", "title_prefix=a&done=false");
+QUERIES.push("q=B", "q=%C3%89&page=1", "q=a&done=true&title_prefix=a", "q=%25");
 QUERIES.push("title_prefix=%C3%A9", "title_prefix=%F0%9F%98%80&page=1", "done=maybe", "page=0");
 
 /** Makes operations out of a seed, by Park and Miller's random numbers. */
@@ -169,9 +170,11 @@ class Model {
     if (refused !== undefined) return refused === 304 ? { status: 304, tagOf } : { status: 412 };
     const given = new URLSearchParams(query);
     const [done, prefix] = [given.get("done"), given.get("title_prefix")];
+    const text = given.get("q")?.toLowerCase() ?? "";
     const passing = [...this.tasks].filter(([, task]) =>
       task.owner === operation.user && `${task.done}` === (done ?? `${task.done}`) &&
-      task.title.startsWith(prefix ?? "")
+      task.title.startsWith(prefix ?? "") &&
+      [task.title, task.description].some((one) => one.toLowerCase().includes(text))
     );
     const [number, size] = [Number(given.get("page") ?? 1), Number(given.get("per_page") ?? 30)];
     const paged = given.has("page") || given.has("per_page");
@@ -241,9 +244,16 @@ function readFields(
 
 // ---- The service, and what it says.
 
+/** The Authorization field is the name itself: no password is hashed. */
+class Named extends Accounts {
+  override async authenticate(name: string | undefined) {
+    return await this.store.user(name ?? "");
+  }
+}
+
 let makeStore: () => Store = () => new MemoryStore();
 let store = makeStore();
-let app = createApp([], () => Promise.resolve(undefined));
+let app = createApp([], new Named(store, true));
 let origin = "";
 const { server, stop } = serve((request, response) => app(request, response), () => {});
 
@@ -258,8 +268,8 @@ async function replay(
   sequence: readonly Operation[],
 ): Promise<{ lines: string[]; wrong?: string }> {
   store = makeStore();
-  // The Authorization field is the name itself: no password is hashed.
-  app = createApp(routes(store, new Accounts(store, true)), (name) => Promise.resolve(name));
+  const accounts = new Named(store, true);
+  app = createApp(routes(store, accounts), accounts);
   for (const name of NAMES) await store.addUser(name, HASH);
   const model = new Model(origin);
   const lines: string[] = [];
@@ -341,8 +351,8 @@ test("every answer to thousands of random requests is the model's", async (t) =>
 
 test("a failure is told by a few requests", async () => {
   class Forgetful extends MemoryStore {
-    override remove(): boolean {
-      return true;
+    override remove(): Promise<boolean> {
+      return Promise.resolve(true);
     }
   }
   makeStore = () => new Forgetful();

@@ -43,16 +43,27 @@ export interface Cluster {
   stop(): Promise<void>;
 }
 
+const START_MS = 30_000;
+
 /** Waits until an etcd serves clients: until then it looks for the other members. To what it logged. */
 export async function serving(child: ChildProcessWithoutNullStreams): Promise<string> {
   let log = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => log += text);
-  const ended = once(child, "exit").then(() => assert.fail(`etcd ended:\n${log}`));
-  ended.catch(() => {});
-  while (!log.includes("serving client traffic")) {
-    await Promise.race([ended, once(child.stderr, "data")]);
+  let late: NodeJS.Timeout | undefined;
+  const failed = new Promise<never>((_, reject) => {
+    const fail = (why: string) => reject(new Error(`etcd ${why}:\n${log}`));
+    child.on("error", (error) => fail(error.message)).on("exit", () => fail("ended"));
+    late = setTimeout(() => fail(`does not serve after ${START_MS} ms`), START_MS);
+  });
+  failed.catch(() => {});
+  try {
+    while (!log.includes("serving client traffic")) {
+      await Promise.race([failed, once(child.stderr, "data")]);
+    }
+    return log;
+  } finally {
+    clearTimeout(late);
   }
-  return log;
 }
 
 interface Status {
@@ -90,23 +101,25 @@ export async function startCluster(size: number): Promise<Cluster> {
         network.ids.set(id, name);
       },
       async kill() {
-        if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+        if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
         child.kill("SIGKILL");
         await once(child, "exit");
       },
       cut: (off) => network.cut(name, off),
     };
   });
-  await Promise.all(members.map((member) => member.start()));
-  return {
-    members,
-    url: `etcd://${members.map(({ address }) => address).join()}`,
-    async stop() {
-      await Promise.all(members.map((member) => member.kill()));
-      network.close();
-      await rm(folder, { recursive: true });
-    },
+  const stop = async () => {
+    await Promise.all(members.map((member) => member.kill()));
+    network.close();
+    await rm(folder, { recursive: true });
   };
+  try {
+    await Promise.all(members.map((member) => member.start()));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { members, url: `etcd://${members.map(({ address }) => address).join()}`, stop };
 }
 
 /** The member that leads, of those that answer. */

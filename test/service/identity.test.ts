@@ -1,0 +1,120 @@
+// Whose request it is: credentials are judged at the header, and again when it takes effect. An
+// account is not its name: whoever registers a free name again is somebody else.
+
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
+import { test, type TestContext } from "node:test";
+import { ask, BASE, bytes, dial, MIGUEL, open, type Server, start } from "../tools/start.ts";
+import { statuses } from "../tools/start.ts";
+
+const [OLD, NEW, THEIRS] = ["the old password", "the new password", "their password"];
+const as = (password: string) => ({ authorization: `Basic ${btoa(`susan:${password}`)}` });
+
+async function register(server: Server, password: string): Promise<void> {
+  const options = { authorization: undefined, content: { username: "susan", password } };
+  assert.equal((await ask(server, "POST /users", options)).status, 201);
+}
+
+/** Deletes the account of susan, and somebody else registers the name. */
+async function replaceAccount(server: Server): Promise<void> {
+  assert.equal((await ask(server, "DELETE /users/susan", as(OLD))).status, 200);
+  await register(server, NEW);
+}
+
+/** The statuses of susan's list for these passwords. */
+async function signIn(server: Server, ...passwords: string[]): Promise<number[]> {
+  const answers = [];
+  for (const password of passwords) answers.push(await ask(server, "GET /tasks", as(password)));
+  return answers.map(({ status }) => status);
+}
+
+/**
+ * Sends the header of a request as susan and waits until the server wants its content, so that the
+ * credentials have been judged. What is returned sends the content, and resolves with the status.
+ */
+async function hold(t: TestContext, { port }: Server, line: string, sent: object) {
+  const content = JSON.stringify(sent);
+  const fields = [`Content-Length: ${content.length}`, "Content-Type: application/json"];
+  fields.push("Expect: 100-continue", "Connection: close");
+  const head = bytes(line.replace(" ", ` ${BASE}`), fields);
+  const held = await dial(t, port, head.replace(MIGUEL, as(OLD).authorization));
+  await held.receives(/^HTTP\/1\.1 100 Continue\r\n\r\n/);
+  return async (): Promise<number | undefined> => {
+    held.socket.write(content);
+    return statuses(await held.closed).at(-1);
+  };
+}
+
+test("a request that waits for its content does nothing to the name's next owner", async (t) => {
+  const server = await start(t, ["--quiet"]);
+  await register(server, OLD);
+  const requests = [
+    await hold(t, server, "PUT /users/susan", { password: THEIRS }),
+    await hold(t, server, "PUT /users/susan", { email: "old@example.com" }),
+    await hold(t, server, "POST /tasks", { title: "not yours" }),
+  ];
+  await replaceAccount(server);
+  for (const send of requests) assert.equal(await send(), 401);
+  assert.deepEqual(await signIn(server, NEW, THEIRS), [200, 401]);
+  const { json } = await ask(server, "GET /users/susan", as(NEW));
+  const uri = `${server.origin}${BASE}/users/susan`;
+  assert.deepEqual(json, { user: { username: "susan", email: "", uri } });
+  assert.deepEqual((await ask(server, "GET /tasks", as(NEW))).json, { tasks: [] });
+});
+
+test("a request that waits for its content ends with the password that it came with", async (t) => {
+  const server = await start(t, ["--quiet"]);
+  await register(server, OLD);
+  const { headers } = await ask(server, "POST /tasks", { ...as(OLD), content: { title: "mine" } });
+  const task = String(headers.location).replace(server.origin + BASE, "");
+  const requests = [
+    await hold(t, server, "PUT /users/susan", { password: THEIRS }),
+    await hold(t, server, "PUT /users/susan", { email: "thief@example.com" }),
+    await hold(t, server, "POST /tasks", { title: "a thief's" }),
+    await hold(t, server, `PUT ${task}`, { title: "a thief's" }),
+    await hold(t, server, `PATCH ${task}`, { done: true }),
+  ];
+  const before = await ask(server, "GET /tasks", as(OLD));
+  const changed = await ask(server, "PUT /users/susan", { ...as(OLD), content: { password: NEW } });
+  assert.equal(changed.status, 200);
+  for (const send of requests) assert.equal(await send(), 401);
+  assert.deepEqual(await signIn(server, NEW, THEIRS), [200, 401]);
+  assert.deepEqual((await ask(server, "GET /users/susan", as(NEW))).json, changed.json);
+  assert.deepEqual((await ask(server, "GET /tasks", as(NEW))).json, before.json);
+});
+
+test("a password that is still being hashed does not undo a later one", async (t) => {
+  const server = await start(t, ["--quiet"]);
+  await register(server, OLD);
+  const theirs = await hold(t, server, "PUT /users/susan", { password: THEIRS });
+  const owners = await hold(t, server, "PUT /users/susan", { password: NEW });
+  // One hash is made at a time, the owner's first; the other's content is there by then.
+  assert.deepEqual(await Promise.all([owners(), theirs()]), [200, 401]);
+  assert.deepEqual(await signIn(server, NEW, THEIRS), [200, 401]);
+});
+
+test("a list that is read slowly ends with its account", async (t) => {
+  const server = await start(t, ["--quiet"]);
+  await register(server, OLD);
+  const description = "x".repeat(60_000); // in all more than sockets and kernels buffer
+  for (let i = 0; i < 400; i += 20) {
+    const content = { title: "before", description };
+    const asked = Array.from({ length: 20 }, () =>
+      ask(server, "POST /tasks", { ...as(OLD), content }));
+    for (const { status } of await Promise.all(asked)) assert.equal(status, 201);
+  }
+  const { socket } = await open(t, server.port);
+  const request = bytes(`GET ${BASE}/tasks`, ["Connection: close"]);
+  socket.write(request.replace(MIGUEL, as(OLD).authorization));
+  await once(socket, "readable"); // it begins, and nobody reads on
+  // After so many turns of the server, whatever is between it and us is full, and it waits.
+  for (let i = 0; i < 100; i++) await ask(server, "GET /tasks/1");
+  await replaceAccount(server);
+  const content = { title: "hers" };
+  assert.equal((await ask(server, "POST /tasks", { ...as(NEW), content })).status, 201);
+  const list = await text(socket);
+  const count = list.split('"title": "before"').length - 1;
+  assert.ok(count > 0 && count < 400, `${count} tasks`);
+  assert.ok(!list.includes('"title": "hers"'));
+});

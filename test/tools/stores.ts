@@ -1,0 +1,140 @@
+// What tests of stores have in common: tasks, and tests that are run over each kind of store.
+
+import assert from "node:assert/strict";
+import { test, type TestContext } from "node:test";
+import type { Filter } from "../../lib/store/filter.ts";
+import { INITIAL, type Store, type Task } from "../../lib/store/store.ts";
+import type { TaskFields, User } from "../../lib/store/store.ts";
+
+/** The fields of a new task: those that a test is about, and something for all others. */
+export const task = (fields: Partial<TaskFields> = {}): TaskFields => ({
+  title: "Buy milk",
+  ...INITIAL,
+  ...fields,
+});
+
+/** What a user has, if a test is about something else. */
+export const HASH = { password: "a hash", email: "" };
+
+/** The longest text that a request can bring, in characters. */
+export const LONG = 64 * 1024;
+
+/** Adds a task. A test says as much of it as it is about. */
+export async function add(
+  store: Store,
+  owner: string,
+  fields: Partial<TaskFields> = {},
+): Promise<Task> {
+  const added = await store.add(owner, task(fields));
+  assert.ok(added, `there is no owner ${owner}`);
+  return added;
+}
+
+/** Adds many, some at the same time, so that a disk is waited for less often. In order of ids. */
+export async function addMany(
+  store: Store,
+  count: number,
+  what: (i: number) => [owner: string, fields?: Partial<TaskFields>],
+): Promise<Task[]> {
+  const tasks: Task[] = [];
+  for (let i = 0; i < count; i += 20) {
+    const some = Array.from({ length: Math.min(20, count - i) }, (_, j) => what(i + j));
+    tasks.push(...await Promise.all(some.map((one) => add(store, ...one))));
+  }
+  return tasks.sort((x, y) => x.id - y.id);
+}
+
+export async function addUser(store: Store, username: string): Promise<User> {
+  const user = await store.addUser(username, HASH);
+  assert.ok(user, `there is a user ${username}`);
+  return user;
+}
+
+export const idsOf = (tasks: readonly Task[]) => tasks.map(({ id }) => id);
+
+/** Everything that passes: the first slice as a list, the rest as a walk. */
+export async function all(store: Store, owner: string, filter: Filter = {}): Promise<Task[]> {
+  const { tasks, total } = await store.list(owner, filter, 0, Infinity);
+  const last = tasks.at(-1);
+  const rest = last === undefined ? [] : await walked(store, owner, filter, { after: last.id });
+  assert.equal(tasks.length + rest.length, total, JSON.stringify(filter));
+  return [...tasks, ...rest];
+}
+
+/** Everything that a walk gives. After each slice, `meanwhile` has its turn. */
+export async function walked(
+  store: Store,
+  owner: string,
+  filter: Filter = {},
+  { after = 0, meanwhile = async (_: readonly Task[]) => {} } = {},
+): Promise<Task[]> {
+  const tasks: Task[] = [];
+  for await (const slice of store.walk(owner, filter, after)) {
+    tasks.push(...slice);
+    await meanwhile(slice);
+  }
+  return tasks;
+}
+
+/** A kind of store. */
+export interface Kind {
+  readonly name: string;
+  /** Why its tests are skipped, if they are. */
+  readonly skip: string | false;
+  /** More tasks than it reads in one slice. */
+  readonly many: number;
+  /** Whether a store that is opened again has everything that was there when it was closed. */
+  readonly lasts: boolean;
+  /** Finds a place for a new store, and gives what opens a store there. */
+  place(t: TestContext): Promise<() => Promise<Store>>;
+}
+
+/** A new store. */
+export interface Place {
+  readonly store: Store;
+  /** Closes the store and opens it again. */
+  reopen(): Promise<Store>;
+  /** Opens another store at the same place, as another server does; of a kind that lasts. */
+  another(): Promise<Store>;
+  /** Opens a store at a new place. */
+  elsewhere(): Promise<Store>;
+}
+
+/** Makes a test of a new store. */
+export function testNew(
+  { name, skip, place }: Kind,
+  promise: string,
+  check: (place: Place) => Promise<void>,
+): void {
+  test(`${name}: ${promise}`, { skip }, async (t) => {
+    const open = await place(t);
+    const stores = [await open()];
+    t.after(() => Promise.all(stores.map((store) => store.close())));
+    const [store = assert.fail()] = stores;
+    const keep = (other: Store) => {
+      stores.push(other);
+      return other;
+    };
+    await check({
+      store,
+      async reopen() {
+        await stores.shift()?.close();
+        return keep(await open());
+      },
+      another: async () => keep(await open()),
+      elsewhere: async () => keep(await (await place(t))()),
+    });
+  });
+}
+
+/** Makes a test of a store that has the users a and b. */
+export function testUsers(
+  kind: Kind,
+  promise: string,
+  check: (place: Place & { readonly a: User; readonly b: User }) => Promise<void>,
+): void {
+  testNew(kind, promise, async (place) => {
+    const { store } = place;
+    await check({ ...place, a: await addUser(store, "a"), b: await addUser(store, "b") });
+  });
+}
