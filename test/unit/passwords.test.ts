@@ -6,8 +6,8 @@ import { test, type TestContext } from "node:test";
 import type { Client } from "../../lib/http/call.ts";
 import { HttpError } from "../../lib/http/reply.ts";
 import { Passwords } from "../../lib/todo/passwords.ts";
-import { FairQueue, MOST, MOST_EACH, networkOf, PATIENCE_MS } from "../../lib/todo/queue.ts";
-import { REST_MS } from "../../lib/todo/queue.ts";
+import { FairQueue, MOST, MOST_EACH, MOST_SUSPECTS, networkOf } from "../../lib/todo/queue.ts";
+import { PATIENCE_MS, REST_MS } from "../../lib/todo/queue.ts";
 
 const at = (address: string): Client => ({ address, until: Infinity, gone: false });
 
@@ -119,6 +119,19 @@ test("all who sent wrong passwords rest together", async (t) => {
   await end("wasted"); // A 2
   await pass(REST_MS);
   assert.deepEqual(begun, ["A 1", "B 1", "C 1", "A 2", "B 2"]);
+});
+
+test("only the latest suspects are kept, so that memory has a bound", async (t) => {
+  const { add, end, begun } = queue(t);
+  await add("A 1");
+  await end("wasted");
+  for (let i = 0; i < MOST_SUSPECTS; i++) {
+    await add([`${i}`, at(`192.0.2.${i}`)]);
+    await end("wasted");
+  }
+  await add(["99 again", at("192.0.2.99")], "A 2");
+  assert.equal(begun.at(-1), "A 2");
+  assert.equal(begun.length, MOST_SUSPECTS + 2);
 });
 
 test("an address has so many places, and the newest job too many is refused", async (t) => {
