@@ -4,20 +4,21 @@ import { hash as digest, randomUUID } from "node:crypto";
 import type { Client } from "../http/call.ts";
 import { type Credentials, parseCredentials } from "../http/credentials.ts";
 import type { Store, User, UserFields } from "../store/store.ts";
-import type { Passwords } from "./passwords.ts";
+import { Passwords } from "./passwords.ts";
+import { Shared } from "./shared.ts";
 
-const REMEMBERED = 1000; // accounts that signed in last
+const MOST_REMEMBERED = 1000; // accounts
 
 /** The accounts of a store. If `open`, anyone may register. */
 export class Accounts {
   readonly store: Store;
   readonly open: boolean;
-  // By account: a digest of the password that was right, and the hash in the store by then. So
-  // scrypt runs once per sign-in and not once per request, and no password stays in memory.
-  readonly #signedIn = new Map<string, { readonly digest: string; readonly hash: string }>();
+  readonly #passwords = new Passwords();
+  readonly #verifying = new Shared<User | undefined>(); // by mark
+  // By account, the least recently used first: the mark of credentials that were right. So scrypt
+  // runs once per sign-in and not once per request, and no password stays in memory.
+  readonly #signedIn = new Map<string, string>();
   readonly #key = randomUUID();
-  readonly #verifying = new Map<string, Promise<User | undefined>>(); // by Authorization field
-  #passwords: Promise<Passwords> | undefined;
 
   constructor(store: Store, open: boolean) {
     this.store = store;
@@ -29,25 +30,19 @@ export class Accounts {
     const given = parseCredentials(field);
     if (given === undefined) return undefined;
     const user = await this.store.user(given.username, client);
-    const known = this.#signedIn.get(user?.id ?? "");
-    if (known?.hash === user?.password && known?.digest === this.#digest(given)) return user;
-    // Many requests with the same new credentials wait for one hash.
-    const key = `${field}`;
-    const verifying = this.#verifying.get(key) ??
-      this.#verify(given, user, client).finally(() => this.#verifying.delete(key));
-    this.#verifying.set(key, verifying);
-    return await verifying;
+    const mark = this.#mark(given, user?.password);
+    if (user === undefined || this.#signedIn.get(user.id) !== mark) {
+      return await this.#verifying.do(mark, client, (all) => this.#verify(given, user, all));
+    }
+    this.#remember(user, mark);
+    return user;
   }
 
   async #verify(given: Credentials, user: User | undefined, client: Client) {
-    const passwords = await this.#load();
     // A wrong name takes as long as a wrong password.
-    const right = await passwords.verify(given.password, user?.password, client);
+    const right = await this.#passwords.verify(given.password, user?.password, client);
     if (!right || user === undefined) return undefined;
-    this.#signedIn.delete(user.id); // to come last again
-    this.#signedIn.set(user.id, { digest: this.#digest(given), hash: user.password });
-    const [oldest = ""] = this.#signedIn.keys();
-    if (this.#signedIn.size > REMEMBERED) this.#signedIn.delete(oldest);
+    this.#remember(user, this.#mark(given, user.password));
     return await this.current(user, client);
   }
 
@@ -66,23 +61,26 @@ export class Accounts {
     // Not a hash for nothing.
     if (await this.store.user(username, client) !== undefined) return undefined;
     const hash = await this.hash(password, client);
-    return await this.store.addUser(username, { password: hash, email }, client);
+    const user = await this.store.addUser(username, { password: hash, email }, client);
+    if (user !== undefined) this.#remember(user, this.#mark({ username, password }, hash));
+    return user;
   }
 
   /** What a store keeps in place of a password. Throws 429. */
   async hash(password: string, client: Client): Promise<string> {
-    return await (await this.#load()).hash(password, client);
+    return await this.#passwords.hash(password, client);
   }
 
-  // Loaded for the first hash, so that the server starts sooner. If that fails, the next request
-  // tries again.
-  #load(): Promise<Passwords> {
-    this.#passwords ??= import("./passwords.ts").then(({ Passwords }) => new Passwords());
-    this.#passwords.catch(() => this.#passwords = undefined);
-    return this.#passwords;
+  #remember({ id }: User, mark: string): void {
+    this.#signedIn.delete(id); // to come last again
+    this.#signedIn.set(id, mark);
+    if (this.#signedIn.size <= MOST_REMEMBERED) return;
+    const [oldest = ""] = this.#signedIn.keys();
+    this.#signedIn.delete(oldest);
   }
 
-  #digest({ password }: Credentials): string {
-    return digest("sha256", this.#key + password);
+  /** A digest that differs if credentials or the hash in the store do. It gives none of them away. */
+  #mark({ username, password }: Credentials, hash = ""): string {
+    return digest("sha256", `${this.#key} ${hash} ${username}:${password}`);
   }
 }

@@ -1,32 +1,159 @@
+// Who is signed in: how often a hash is made, for whom it is not, and what is remembered.
+
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test, type TestContext } from "node:test";
+import type { Client } from "../../lib/http/call.ts";
 import { basic } from "../../lib/http/credentials.ts";
+import { HttpError } from "../../lib/http/reply.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
-import type { Store } from "../../lib/store/store.ts";
 import { Accounts } from "../../lib/todo/accounts.ts";
 import { Passwords } from "../../lib/todo/passwords.ts";
 
-test("the first user is in while the store keeps the hash, and no other is made", async (t) => {
-  const verify = t.mock.method(Passwords.prototype, "verify");
-  const store: Store = new MemoryStore();
-  const update = store.updateUser.bind(store);
-  const asked: Promise<unknown>[] = [];
-  const written = new Promise<void>((resolve) => {
-    store.updateUser = async (...change) => {
-      const ask = () => asked.push(Promise.resolve(accounts.authenticate(field)));
-      ask();
-      await Promise.resolve();
-      const kept = await update(...change);
-      ask();
-      resolve();
-      return kept;
-    };
+const client: Client = { address: "127.0.0.1", until: Infinity, gone: false };
+const python = basic({ username: "miguel", password: "python" });
+
+/** Accounts whose passwords stand in the store in clear, and what was verified so far. */
+async function fixture(t: TestContext, ...usernames: string[]) {
+  const verified: string[] = [];
+  let verify = (password: string, hash = "") => Promise.resolve(password === hash);
+  t.mock.method(Passwords.prototype, "hash", (password: string) => Promise.resolve(password));
+  t.mock.method(Passwords.prototype, "verify", (password: string, hash?: string, by?: Client) => {
+    verified.push(password);
+    clients.push(by ?? client);
+    return verify(password, hash);
   });
+  const clients: Client[] = [];
+  const store = new MemoryStore();
+  for (const username of usernames) {
+    await store.addUser(username, { password: "python", email: "" });
+  }
   const accounts = new Accounts(store, true);
-  const field = basic({ username: "miguel", password: "python" });
-  await accounts.addFirst("miguel", "python");
-  await written;
-  assert.deepEqual(await Promise.all(asked), ["miguel", "miguel"]);
-  assert.equal(await accounts.authenticate(field), "miguel");
-  assert.equal(verify.mock.callCount(), 0);
+  const name = async (field: string, by = client) =>
+    (await accounts.authenticate(field, by))?.username;
+  /** Lets what is verified from now on wait for the function returned. */
+  const hold = () => {
+    let go: (right: boolean | Error | HttpError) => void = () => {};
+    verify = () =>
+      new Promise((resolve, reject) =>
+        go = (right) => typeof right === "boolean" ? resolve(right) : reject(right)
+      );
+    return (right: boolean | Error | HttpError) => go(right);
+  };
+  return { store, accounts, name, verified, clients, hold };
+}
+
+const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+test("a right password is verified once, in whatever spelling it comes", async (t) => {
+  const { name, verified } = await fixture(t, "miguel");
+  for (let i = 0; i < 3; i++) assert.equal(await name(python), "miguel");
+  const spellings = [python.replace("Basic", "bAsIc"), python.replace(" ", "   ")];
+  for (const field of spellings) assert.equal(await name(field), "miguel");
+  assert.deepEqual(verified, ["python"]);
+});
+
+test("a wrong password and a wrong name are verified each time", async (t) => {
+  const { name, verified } = await fixture(t, "miguel");
+  const wrong = basic({ username: "miguel", password: "cobra" });
+  const nobody = basic({ username: "nobody", password: "python" });
+  for (const field of [wrong, wrong, nobody, nobody]) assert.equal(await name(field), undefined);
+  assert.deepEqual(verified, ["cobra", "cobra", "python", "python"]);
+});
+
+test("whoever registers is signed in", async (t) => {
+  const { accounts, name, verified } = await fixture(t);
+  assert.ok(await accounts.add("susan", { password: "correct horse", email: "" }, client));
+  assert.equal(await name(basic({ username: "susan", password: "correct horse" })), "susan");
+  assert.deepEqual(verified, []);
+});
+
+test("after a change of the password the old one is verified anew, and is wrong", async (t) => {
+  const { store, name, verified } = await fixture(t, "miguel");
+  assert.equal(await name(python), "miguel");
+  const user = await store.user("miguel");
+  assert.ok(user);
+  await store.updateUser(user, { password: "cobra" });
+  assert.equal(await name(python), undefined);
+  assert.equal(await name(basic({ username: "miguel", password: "cobra" })), "miguel");
+  assert.deepEqual(verified, ["python", "python", "cobra"]);
+});
+
+test("requests at once with the same credentials share a verification", async (t) => {
+  const { name, verified, hold } = await fixture(t, "miguel");
+  const go = hold();
+  const asked = [name(python), name(python), name(python.replace("Basic", "basic"))];
+  await settled();
+  go(true);
+  assert.deepEqual(await Promise.all(asked), ["miguel", "miguel", "miguel"]);
+  assert.deepEqual(verified, ["python"]);
+});
+
+test("other names and other passwords share nothing", async (t) => {
+  const { name, verified, hold } = await fixture(t, "miguel", "susan");
+  hold();
+  void name(python);
+  void name(basic({ username: "miguel", password: "cobra" }));
+  void name(basic({ username: "susan", password: "python" }));
+  void name(basic({ username: "nobody", password: "python" }));
+  await settled();
+  assert.deepEqual(verified, ["python", "cobra", "python", "python"]);
+});
+
+test("a verification that fails, fails for all who share it, and the next one is new", async (t) => {
+  const { name, verified, hold } = await fixture(t, "miguel");
+  const go = hold();
+  const asked = [name(python), name(python)];
+  await settled();
+  go(new HttpError(429));
+  const results = await Promise.allSettled(asked);
+  assert.deepEqual(results.map(({ status }) => status), ["rejected", "rejected"]);
+  const again = name(python);
+  await settled();
+  go(true);
+  assert.equal(await again, "miguel");
+  assert.equal(verified.length, 2);
+});
+
+test("clients that share a verification have gone when the last of them has", async (t) => {
+  const { name, clients, hold } = await fixture(t, "miguel");
+  const go = hold();
+  const [a, b] = [{ ...client, until: 1 }, { ...client, until: 2 }];
+  const asked = [name(python, a), name(python, b)];
+  await settled();
+  const [all = client] = clients;
+  assert.deepEqual([all.address, all.until, all.gone], ["127.0.0.1", 2, false]);
+  a.gone = true;
+  assert.equal(all.gone, false);
+  b.gone = true;
+  assert.equal(all.gone, true);
+  go(true);
+  await Promise.all(asked);
+});
+
+test("an account that changed while its password was verified is not let in", async (t) => {
+  const { store, name, hold } = await fixture(t, "miguel");
+  const go = hold();
+  const asked = name(python);
+  await settled();
+  const user = await store.user("miguel");
+  assert.ok(user);
+  await store.removeUser(user);
+  await store.addUser("miguel", { password: "python", email: "" });
+  go(true);
+  assert.equal(await asked, undefined);
+});
+
+test("of many accounts the least recently used one is forgotten, spellings or not", async (t) => {
+  const names = Array.from({ length: 1001 }, (_, i) => `user${i}`);
+  const { name, verified } = await fixture(t, ...names);
+  const field = (i: number) => basic({ username: `user${i}`, password: "python" });
+  for (let i = 0; i < 1000; i++) assert.equal(await name(field(i)), `user${i}`);
+  for (let spaces = 1; spaces < 50; spaces++) await name(field(5).replace(" ", " ".repeat(spaces)));
+  assert.equal(await name(field(0)), "user0"); // used again: user1 is now the oldest
+  assert.equal(verified.length, 1000);
+  await name(field(1000));
+  for (const i of [0, 2, 5, 999, 1000]) await name(field(i));
+  assert.equal(verified.length, 1001);
+  await name(field(1));
+  assert.equal(verified.length, 1002);
 });
