@@ -1,7 +1,7 @@
 // What a SQLite file promises beyond the suite for all stores: it outlives who opened it.
 
 import assert from "node:assert/strict";
-import { chmod, stat, writeFile } from "node:fs/promises";
+import { chmod, copyFile, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
@@ -101,6 +101,75 @@ promises("text is text to any other tool", async (t, file) => {
   assert.deepEqual({ ...row }, { username: "a", title: "żółw 😀" });
 });
 
+/** A copy of a file that version 1 of the tables was made in. */
+async function copyOf(file: string, name: string): Promise<string> {
+  await copyFile(new URL(name, import.meta.url), file);
+  return file;
+}
+
+promises("a file of version 1 is brought over, with all of its text", async (t, file) => {
+  const store = await open(t, await copyOf(file, "version1.sqlite"));
+  const { id = "", email } = await store.user("susan") ?? assert.fail();
+  assert.equal(email, "żółw\\@\0\ud800");
+  assert.deepEqual((await store.list(id, {}, 0, 10)).tasks.map(({ title }) => title), ["hers"]);
+  const miguel = await store.user("miguel") ?? assert.fail();
+  const { tasks, total, revision } = await store.list(miguel.id, {}, 0, 100);
+  const titles = [
+    "Buy groceries",
+    "naïve café",
+    "\\005c",
+    "C:\\Users\\u0041",
+    "\0",
+    "\ud83d",
+    "😀",
+  ];
+  titles.push("\uffff\ufffe\ufeff", "", "'; DROP TABLE tasks; --");
+  assert.deepEqual(tasks.map(({ title }) => title), titles);
+  for (const { title, description } of tasks) assert.equal(description, `${title}?`);
+  assert.deepEqual(tasks.map(({ done }) => done), titles.map((_, i) => i % 2 === 1));
+  assert.deepEqual([total, revision, store.epoch], [10, 24, "25d190e2"]); // old tags hold
+  const added = await store.add(miguel.id, { title: "next", description: "", done: false });
+  assert.equal(added?.id, 16); // 15 was deleted
+  await store.close();
+  const again = await open(t, file);
+  assert.deepEqual((await again.list(miguel.id, {}, 0, 10)).tasks, tasks);
+});
+
+promises("a new file has the tables that version 1 is brought over to", async (t, file) => {
+  const schemas = [];
+  for (const name of [file, await copyOf(`${file}.1`, "version1.sqlite")]) {
+    await (await open(t, name)).close();
+    const rows = (await look(t, name)).prepare("SELECT sql FROM sqlite_schema ORDER BY name").all();
+    schemas.push(rows.map(({ sql }) => `${sql}`.replace(/\s+/g, " ")));
+  }
+  assert.deepEqual(schemas[0], schemas[1]);
+});
+
+promises("a file whose text is not what it was is refused and left alone", async (t, file) => {
+  const rows: [name: string, sql: string, line: RegExp][] = [
+    [
+      "version1-garbled",
+      "",
+      /^Error: cannot use .*: an older Node has garbled its text; .*backup.*$/,
+    ],
+    [
+      "version1",
+      "UPDATE store SET proof = 'naïve'",
+      /^Error: cannot use .*: its text does not read/,
+    ],
+  ];
+  for (const [name, sql, line] of rows) {
+    await copyOf(file, `${name}.sqlite`);
+    if (sql !== "") await (await open(t, file)).close();
+    const db = await look(t, file);
+    db.exec(sql);
+    const sum = () => JSON.stringify(db.prepare("SELECT title, length(title) FROM tasks").all());
+    const before = sum();
+    for (let i = 0; i < 2; i++) await assert.rejects(SqliteStore.open(file), line);
+    assert.equal(sum(), before);
+  }
+});
+
 async function withUser(t: TestContext, file: string) {
   const store = await open(t, file);
   return { store, user: await store.addUser("a", HASH) ?? assert.fail() };
@@ -189,7 +258,7 @@ promises("a file that is not its own is left as it is", async (t, file) => {
   other.exec("CREATE TABLE theirs (a); INSERT INTO theirs VALUES (1)");
   await assert.rejects(SqliteStore.open(file), /^Error: cannot use .*another program's database/);
   assert.equal(other.prepare("PRAGMA journal_mode").get()?.["journal_mode"], "delete");
-  other.exec("DROP TABLE theirs; VACUUM"); // empty now, but not of UTF-16
+  other.exec("DROP TABLE theirs; VACUUM"); // there is nothing in it, but it is theirs
   await assert.rejects(SqliteStore.open(file), /^Error: cannot use .*another program's database/);
 });
 

@@ -1,6 +1,6 @@
 // Tasks in a SQLite file: one machine, and what was answered is still there after a crash.
 
-import { type Database, type Row, TEXT } from "./database.ts";
+import type { Database, Row } from "./database.ts";
 import { list, OWNER, TASK, toTask, walk } from "./lists.ts";
 import { openDatabase } from "./schema.ts";
 import { addUser, findUser, renew, updateUser } from "./users.ts";
@@ -54,7 +54,7 @@ export class SqliteStore implements Store {
       if (!this.#holds(owner, task)) return undefined;
       const { title, description, done } = { ...task, ...changes };
       const revision = this.#revise(Number(owner), 0, Number(done) - Number(task.done));
-      const sql = `UPDATE tasks SET done = ?, revision = ?, title = ${TEXT}, description = ${TEXT}
+      const sql = `UPDATE tasks SET done = ?, revision = ?, title = ?, description = ?
         WHERE id = ?`;
       this.#db.all(sql, done, revision, title, description, task.id);
       return { id: task.id, title, description, done, revision };
@@ -109,7 +109,7 @@ export class SqliteStore implements Store {
     if (this.#db.get(`SELECT 1 WHERE ${OWNER} IS NOT NULL`, owner) === undefined) return undefined;
     const revision = this.#revise(owner, 1, Number(done));
     const sql = `INSERT INTO tasks (owner, done, revision, title, description)
-      VALUES (?, ?, ?, ${TEXT}, ${TEXT}) RETURNING id`;
+      VALUES (?, ?, ?, ?, ?) RETURNING id`;
     const row = this.#db.get(sql, owner, done, revision, title, description);
     return { id: Number(row?.["id"]), title, description, done, revision };
   }
