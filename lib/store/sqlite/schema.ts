@@ -50,11 +50,13 @@ async function prepare(database: Database, isNew: boolean): Promise<void> {
   }
   // What is committed is on the disk, on macOS too.
   database.exec("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON");
+  database.exec("PRAGMA foreign_keys = OFF"); // while tables take the place of others
   await database.write(() => {
     for (const change of VERSIONS.slice(Number(pragma("user_version")))) change(database);
     database.exec(`PRAGMA application_id = ${APPLICATION}`);
     database.exec(`PRAGMA user_version = ${VERSIONS.length}`);
   });
+  database.exec("PRAGMA foreign_keys = ON");
   database.exec("PRAGMA journal_mode = WAL"); // later than the tables: no file is without them
   if (database.get("SELECT proof FROM store")?.["proof"] !== PROOF) {
     throw new Error("its text does not read back here; use the Node that made it");

@@ -53,3 +53,14 @@ export function updateUser(
   db.all(sql, password, email, revision, Number(user.id));
   return { ...now, password, email, revision };
 }
+
+/**
+ * Deletes some tasks of users who are gone; if there are none, the users. Another server may do the
+ * same, so whose tasks go is asked each time. Returns whether there may be more.
+ */
+export function clearSome(db: Database): boolean {
+  const tasks = db.all(`DELETE FROM tasks WHERE id IN (SELECT tasks.id FROM users
+    JOIN tasks ON owner = users.id WHERE username IS NULL LIMIT 500) RETURNING id`);
+  if (tasks.length === 0) db.all("DELETE FROM users WHERE username IS NULL");
+  return tasks.length > 0;
+}

@@ -8,13 +8,13 @@ const TABLES = `CREATE TABLE store (epoch TEXT NOT NULL, revision INTEGER NOT NU
   INSERT INTO store VALUES (lower(hex(randomblob(4))), 0);
   CREATE TABLE users (
     id INTEGER PRIMARY KEY,
-    username TEXT UNIQUE, -- null: the user is gone, and the tasks are going
+    username TEXT UNIQUE,
     password TEXT NOT NULL,
     email TEXT NOT NULL,
     revision INTEGER NOT NULL,
     listRevision INTEGER NOT NULL,
-    tasks INTEGER NOT NULL DEFAULT 0, -- how many there are, so that no page has to count them
-    finished INTEGER NOT NULL DEFAULT 0 -- how many of these are done
+    tasks INTEGER NOT NULL DEFAULT 0,
+    finished INTEGER NOT NULL DEFAULT 0
   ) STRICT;
   CREATE TABLE tasks (
     id INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again
@@ -27,11 +27,26 @@ const TABLES = `CREATE TABLE store (epoch TEXT NOT NULL, revision INTEGER NOT NU
   CREATE INDEX tasksByOwner ON tasks (owner); -- and by id: every index ends with it
   CREATE INDEX tasksByDone ON tasks (owner, done)`;
 
+const NEW_USERS = `CREATE TABLE newUsers (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again
+    username TEXT UNIQUE, -- null: the user is gone, and the tasks are going
+    password TEXT NOT NULL,
+    email TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    listRevision INTEGER NOT NULL,
+    tasks INTEGER NOT NULL DEFAULT 0, -- how many there are, so that no page has to count them
+    finished INTEGER NOT NULL DEFAULT 0 -- how many of these are done
+  ) STRICT;
+  INSERT INTO newUsers SELECT * FROM users;
+  DROP TABLE users;
+  ALTER TABLE newUsers RENAME TO users`;
+
 /** What makes each version of the tables out of the one before. */
 export const VERSIONS: readonly ((db: Database) => void)[] = [
   (db) => db.exec(TABLES),
   (db) => {
     escapeText(db);
+    db.exec(NEW_USERS);
     db.exec("ALTER TABLE store ADD COLUMN proof TEXT NOT NULL DEFAULT ''");
     db.all("UPDATE store SET proof = ?", PROOF);
   },
