@@ -1,7 +1,7 @@
 // What a SQLite file promises beyond the suite for all stores: it outlives who opened it.
 
 import assert from "node:assert/strict";
-import { chmod, stat, writeFile } from "node:fs/promises";
+import { chmod, copyFile, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
@@ -57,38 +57,67 @@ promises("all is there when it is opened again, tags and ids go on", async (t, f
   assert.equal(next.revision, list.revision + 1);
 });
 
+/** Resolves when the file has so many tasks and users, which a store is still clearing away. */
+async function leftAre(t: TestContext, file: string, tasks: number, users: number) {
+  const db = await look(t, file);
+  const counts = db.prepare("SELECT (SELECT count(*) FROM tasks) AS t, count(*) AS u FROM users");
+  for (;; await setImmediate()) {
+    const row = counts.get();
+    if (row?.["t"] === tasks && row?.["u"] === users) return;
+  }
+}
+
 promises("no id comes back with a user's name, nor after every task is gone", async (t, file) => {
   const before = await open(t, file);
   const user = await before.addUser("a", HASH) ?? assert.fail();
   await add(before, "one");
   assert.equal(await before.removeUser(user), true);
+  await leftAre(t, file, 0, 0);
   await before.close();
-  const db = await look(t, file);
-  const left = db.prepare("SELECT count(*) AS n FROM tasks UNION SELECT count(*) FROM users").all();
-  assert.deepEqual(left.map(({ n }) => n), [0]);
   const after = await open(t, file);
-  await after.addUser("a", HASH);
-  assert.equal((await add(after, "two")).id, 2);
+  const again = await after.addUser("a", HASH) ?? assert.fail();
+  assert.notEqual(again.id, user.id);
+  const task = await after.add(again.id, { title: "two", description: "", done: false });
+  assert.equal(task?.id, 2);
 });
 
-promises(
-  "tasks of who is gone go at the next start, if the last one ended first",
-  async (t, file) => {
-    const before = await open(t, file);
-    await before.addUser("a", HASH);
-    await before.addUser("b", HASH);
-    for (let i = 0; i < 3; i++) await add(before, "x");
-    await before.add("2", { title: "kept", description: "", done: false });
-    await before.close();
-    const db = await look(t, file);
-    db.exec("UPDATE users SET username = NULL WHERE tasks = 3");
-    const after = await open(t, file);
-    const left = db.prepare("SELECT count(*) AS n FROM tasks UNION SELECT count(*) FROM users")
-      .all();
-    assert.deepEqual(left.map(({ n }) => n), [1]);
-    assert.equal((await after.list("2", {}, 0, 1)).total, 1);
-  },
-);
+promises("tasks of who is gone go after a start, if the last one ended first", async (t, file) => {
+  const before = await open(t, file);
+  await before.addUser("a", HASH);
+  await before.addUser("b", HASH);
+  for (let i = 0; i < 3; i++) await add(before, "x");
+  await before.add("2", { title: "kept", description: "", done: false });
+  await before.close();
+  (await look(t, file)).exec("UPDATE users SET username = NULL WHERE tasks = 3");
+  const after = await open(t, file);
+  await leftAre(t, file, 1, 1);
+  assert.equal((await after.list("2", {}, 0, 1)).total, 1);
+});
+
+promises("clearing takes the tasks of nobody who is there", async (t, file) => {
+  const before = await withLongList(t, file);
+  await before.close();
+  const db = await look(t, file);
+  db.exec("UPDATE users SET username = NULL");
+  const after = await open(t, file);
+  const count = () => Number(db.prepare("SELECT count(*) AS n FROM tasks").get()?.["n"]);
+  assert.ok(count() > 0, "a start waited for it");
+  while (count() === LONG) await setImmediate();
+  const left = count();
+  db.exec("UPDATE users SET username = 'b'"); // as if the id were given again
+  assert.ok(left > 0);
+  for (let i = 0; i < 5; i++) await after.addUser(`${i}`, HASH); // each waits for a commit
+  assert.equal(count(), left);
+  assert.equal((await after.user("b"))?.id, "1");
+});
+
+promises("closing ends what is being cleared", async (t, file) => {
+  const before = await withLongList(t, file);
+  await before.removeUser(await before.user("a") ?? assert.fail());
+  await before.close();
+  const left = (await look(t, file)).prepare("SELECT count(*) AS n FROM tasks").get()?.["n"];
+  assert.ok(Number(left) > LONG / 2, `${left}`);
+});
 
 promises("others can read neither tasks nor hashes", async (t, file) => {
   await add((await withUser(t, file)).store, "x");
@@ -99,6 +128,75 @@ promises("text is text to any other tool", async (t, file) => {
   await add((await withUser(t, file)).store, "żółw 😀");
   const row = (await look(t, file)).prepare("SELECT username, title FROM tasks, users").get();
   assert.deepEqual({ ...row }, { username: "a", title: "żółw 😀" });
+});
+
+/** A copy of a file that version 1 of the tables was made in. */
+async function copyOf(file: string, name: string): Promise<string> {
+  await copyFile(new URL(name, import.meta.url), file);
+  return file;
+}
+
+promises("a file of version 1 is brought over, with all of its text", async (t, file) => {
+  const store = await open(t, await copyOf(file, "version1.sqlite"));
+  const { id = "", email } = await store.user("susan") ?? assert.fail();
+  assert.equal(email, "żółw\\@\0\ud800");
+  assert.deepEqual((await store.list(id, {}, 0, 10)).tasks.map(({ title }) => title), ["hers"]);
+  const miguel = await store.user("miguel") ?? assert.fail();
+  const { tasks, total, revision } = await store.list(miguel.id, {}, 0, 100);
+  const titles = [
+    "Buy groceries",
+    "naïve café",
+    "\\005c",
+    "C:\\Users\\u0041",
+    "\0",
+    "\ud83d",
+    "😀",
+  ];
+  titles.push("\uffff\ufffe\ufeff", "", "'; DROP TABLE tasks; --");
+  assert.deepEqual(tasks.map(({ title }) => title), titles);
+  for (const { title, description } of tasks) assert.equal(description, `${title}?`);
+  assert.deepEqual(tasks.map(({ done }) => done), titles.map((_, i) => i % 2 === 1));
+  assert.deepEqual([total, revision, store.epoch], [10, 24, "25d190e2"]); // old tags hold
+  const added = await store.add(miguel.id, { title: "next", description: "", done: false });
+  assert.equal(added?.id, 16); // 15 was deleted
+  await store.close();
+  const again = await open(t, file);
+  assert.deepEqual((await again.list(miguel.id, {}, 0, 10)).tasks, tasks);
+});
+
+promises("a new file has the tables that version 1 is brought over to", async (t, file) => {
+  const schemas = [];
+  for (const name of [file, await copyOf(`${file}.1`, "version1.sqlite")]) {
+    await (await open(t, name)).close();
+    const rows = (await look(t, name)).prepare("SELECT sql FROM sqlite_schema ORDER BY name").all();
+    schemas.push(rows.map(({ sql }) => `${sql}`.replace(/\s+/g, " ")));
+  }
+  assert.deepEqual(schemas[0], schemas[1]);
+});
+
+promises("a file whose text is not what it was is refused and left alone", async (t, file) => {
+  const rows: [name: string, sql: string, line: RegExp][] = [
+    [
+      "version1-garbled",
+      "",
+      /^Error: cannot use .*: an older Node has garbled its text; .*backup.*$/,
+    ],
+    [
+      "version1",
+      "UPDATE store SET proof = 'naïve'",
+      /^Error: cannot use .*: its text does not read/,
+    ],
+  ];
+  for (const [name, sql, line] of rows) {
+    await copyOf(file, `${name}.sqlite`);
+    if (sql !== "") await (await open(t, file)).close();
+    const db = await look(t, file);
+    db.exec(sql);
+    const sum = () => JSON.stringify(db.prepare("SELECT title, length(title) FROM tasks").all());
+    const before = sum();
+    for (let i = 0; i < 2; i++) await assert.rejects(SqliteStore.open(file), line);
+    assert.equal(sum(), before);
+  }
 });
 
 async function withUser(t: TestContext, file: string) {
@@ -189,7 +287,7 @@ promises("a file that is not its own is left as it is", async (t, file) => {
   other.exec("CREATE TABLE theirs (a); INSERT INTO theirs VALUES (1)");
   await assert.rejects(SqliteStore.open(file), /^Error: cannot use .*another program's database/);
   assert.equal(other.prepare("PRAGMA journal_mode").get()?.["journal_mode"], "delete");
-  other.exec("DROP TABLE theirs; VACUUM"); // empty now, but not of UTF-16
+  other.exec("DROP TABLE theirs; VACUUM"); // there is nothing in it, but it is theirs
   await assert.rejects(SqliteStore.open(file), /^Error: cannot use .*another program's database/);
 });
 

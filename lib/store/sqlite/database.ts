@@ -1,22 +1,15 @@
 // One connection to a SQLite file through node:sqlite: reads, and writes that share a transaction.
 // Knows no tasks.
 
-import { Buffer } from "node:buffer";
 import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
 import { setImmediate, setTimeout } from "node:timers/promises";
 import { Unavailable } from "../store.ts";
+import { escape, unescape } from "./text.ts";
 
-/**
- * Strings travel as bytes of UTF-16 and lie in the file as text of UTF-16, so that all of JavaScript's
- * come back as they were: UTF-8 has no lone surrogates, and some drivers stop at NUL.
- */
-export const TEXT = "CAST(? AS TEXT)";
-export const bytesOf = (column: string) => `CAST(${column} AS BLOB) AS ${column}`;
-
-/** What stands for a `?` in a statement; a string does as bytes. */
+/** What stands for a `?` in a statement. */
 type Value = string | number | boolean;
 
-/** A row of a result: values by the names of the columns; bytes are strings again. */
+/** A row of a result: values by the names of the columns. */
 export type Row = Record<string, SQLOutputValue>;
 
 const LOCKED = "database is locked";
@@ -135,10 +128,6 @@ function attempt<T>(work: () => T): T {
   }
 }
 
-const toSql = (value: Value) =>
-  typeof value === "string" ? Buffer.from(value, "utf16le") : Number(value);
+const toSql = (value: Value) => typeof value === "string" ? escape(value) : Number(value);
 
-const fromSql = (value: SQLOutputValue) =>
-  value instanceof Uint8Array
-    ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("utf16le")
-    : value;
+const fromSql = (value: SQLOutputValue) => typeof value === "string" ? unescape(value) : value;

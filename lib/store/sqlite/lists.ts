@@ -1,15 +1,14 @@
 // Lists and walks in a SQLite file, long ones too, without keeping anybody else waiting.
 
 import { setImmediate } from "node:timers/promises";
-import { bytesOf, type Database, type Row } from "./database.ts";
+import type { Database, Row } from "./database.ts";
 import { type Filter, passes, usesOnly } from "../filter.ts";
 import { type Deadline, type Part, SLICE, sliceOf, type Task } from "../store.ts";
 
 /** The id of an owner who is still there, in a statement. */
 export const OWNER = "(SELECT id FROM users WHERE id = ? AND username IS NOT NULL)";
 /** What `toTask` makes a task of. */
-export const TASK = `SELECT id, done, revision, ${bytesOf("title")}, ${bytesOf("description")}
-  FROM tasks`;
+export const TASK = "SELECT id, done, revision, title, description FROM tasks";
 
 export const toTask = ({ id, title, description, done, revision }: Row): Task => ({
   id: Number(id),

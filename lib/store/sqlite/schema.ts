@@ -1,37 +1,13 @@
-// The tables in a SQLite file, and how a file comes to have them.
+// How a SQLite file is opened: made if it is new, brought up to date if it is old.
 
-import { writeFile } from "node:fs/promises";
+import { stat, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Database } from "./database.ts";
+import { PROOF } from "./text.ts";
+import { VERSIONS } from "./versions.ts";
 import { Unavailable } from "../store.ts";
 
 const APPLICATION = 0x746f646f; // "todo": in the header of a file, whose it is
-
-/** What makes each version of the tables out of the one before. */
-const VERSIONS = [
-  `CREATE TABLE store (epoch TEXT NOT NULL, revision INTEGER NOT NULL) STRICT;
-  INSERT INTO store VALUES (lower(hex(randomblob(4))), 0);
-  CREATE TABLE users (
-    id INTEGER PRIMARY KEY,
-    username TEXT UNIQUE, -- null: the user is gone, and the tasks are going
-    password TEXT NOT NULL,
-    email TEXT NOT NULL,
-    revision INTEGER NOT NULL,
-    listRevision INTEGER NOT NULL,
-    tasks INTEGER NOT NULL DEFAULT 0, -- how many there are, so that no page has to count them
-    finished INTEGER NOT NULL DEFAULT 0 -- how many of these are done
-  ) STRICT;
-  CREATE TABLE tasks (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again
-    owner INTEGER NOT NULL REFERENCES users,
-    done INTEGER NOT NULL,
-    revision INTEGER NOT NULL,
-    title TEXT NOT NULL,
-    description TEXT NOT NULL
-  ) STRICT;
-  CREATE INDEX tasksByOwner ON tasks (owner); -- and by id: every index ends with it
-  CREATE INDEX tasksByDone ON tasks (owner, done)`,
-];
 
 const MENDS: Readonly<Record<string, string>> = {
   "unable to open database file": "it must be a file in a folder that is there and can be written",
@@ -52,7 +28,7 @@ export async function openDatabase(file: string): Promise<Database> {
   let database: Database | undefined;
   try {
     database = new Database(() => new DatabaseSync(path));
-    await prepare(database);
+    await prepare(database, (await stat(path)).size === 0);
     return database;
   } catch (error) {
     database?.close();
@@ -63,24 +39,27 @@ export async function openDatabase(file: string): Promise<Database> {
 }
 
 /** Finds out whose file it is, and brings it up to date. */
-async function prepare(database: Database): Promise<void> {
+async function prepare(database: Database, isNew: boolean): Promise<void> {
   const pragma = (name: string) => database.get(`PRAGMA ${name}`)?.[name];
   database.exec("PRAGMA busy_timeout = 5000"); // another server may be making the same file
-  database.exec("PRAGMA encoding = 'UTF-16le'"); // of a file that is still empty
-  const isNew = database.get("SELECT 1 FROM sqlite_schema") === undefined;
-  const isOurs = isNew || pragma("application_id") === APPLICATION;
-  if (!isOurs || pragma("encoding") !== "UTF-16le") {
+  if (!isNew && pragma("application_id") !== APPLICATION) {
     throw new Error("it is another program's database; name another file");
   }
   if (Number(pragma("user_version")) > VERSIONS.length) {
     throw new Error("a newer version of this server made it; start that one, or name another file");
   }
   // What is committed is on the disk, on macOS too.
-  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON");
+  database.exec("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON");
+  database.exec("PRAGMA foreign_keys = OFF"); // while tables take the place of others
   await database.write(() => {
-    for (const version of VERSIONS.slice(Number(pragma("user_version")))) database.exec(version);
+    for (const change of VERSIONS.slice(Number(pragma("user_version")))) change(database);
     database.exec(`PRAGMA application_id = ${APPLICATION}`);
     database.exec(`PRAGMA user_version = ${VERSIONS.length}`);
   });
+  database.exec("PRAGMA foreign_keys = ON");
+  database.exec("PRAGMA journal_mode = WAL"); // later than the tables: no file is without them
+  if (database.get("SELECT proof FROM store")?.["proof"] !== PROOF) {
+    throw new Error("its text does not read back here; use the Node that made it");
+  }
   database.exec("PRAGMA busy_timeout = 10"); // SQLite sleeps, and everybody with it
 }

@@ -1,9 +1,9 @@
 // Tasks in a SQLite file: one machine, and what was answered is still there after a crash.
 
-import { type Database, type Row, TEXT } from "./database.ts";
+import type { Database } from "./database.ts";
 import { list, OWNER, TASK, toTask, walk } from "./lists.ts";
 import { openDatabase } from "./schema.ts";
-import { addUser, findUser, renew, updateUser } from "./users.ts";
+import { addUser, clearSome, findUser, renew, updateUser } from "./users.ts";
 import { Turns } from "../change.ts";
 import type { Filter } from "../filter.ts";
 import type { Deadline, Part, Store, Task, TaskFields, User, UserFields } from "../store.ts";
@@ -13,6 +13,8 @@ export class SqliteStore implements Store {
   readonly epoch: string;
   readonly turns = new Turns();
   readonly #db: Database;
+  #clearing = Promise.resolve();
+  #closed = false;
 
   private constructor(db: Database) {
     this.#db = db;
@@ -22,8 +24,7 @@ export class SqliteStore implements Store {
   /** Opens a file, made where there is none. Throws an error whose message names the mend. */
   static async open(file: string): Promise<SqliteStore> {
     const store = new SqliteStore(await openDatabase(file));
-    const gone = store.#db.all("SELECT id FROM users WHERE username IS NULL");
-    for (const user of gone) await store.#clear(user); // the server ended before it had done so
+    store.#clear(); // an earlier server may have ended before it had done so
     return store;
   }
 
@@ -54,7 +55,7 @@ export class SqliteStore implements Store {
       if (!this.#holds(owner, task)) return undefined;
       const { title, description, done } = { ...task, ...changes };
       const revision = this.#revise(Number(owner), 0, Number(done) - Number(task.done));
-      const sql = `UPDATE tasks SET done = ?, revision = ?, title = ${TEXT}, description = ${TEXT}
+      const sql = `UPDATE tasks SET done = ?, revision = ?, title = ?, description = ?
         WHERE id = ?`;
       this.#db.all(sql, done, revision, title, description, task.id);
       return { id: task.id, title, description, done, revision };
@@ -97,11 +98,13 @@ export class SqliteStore implements Store {
       WHERE id = ? AND revision = ? AND username IS NOT NULL RETURNING id`;
     const gone = await this.#db.write(() => this.#db.get(sql, Number(id), revision));
     if (gone === undefined) return false;
-    await this.#clear(gone).catch(() => {}); // the next start goes on with it
+    this.#clear();
     return true;
   }
 
-  close(): void {
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#clearing;
     this.#db.close();
   }
 
@@ -109,7 +112,7 @@ export class SqliteStore implements Store {
     if (this.#db.get(`SELECT 1 WHERE ${OWNER} IS NOT NULL`, owner) === undefined) return undefined;
     const revision = this.#revise(owner, 1, Number(done));
     const sql = `INSERT INTO tasks (owner, done, revision, title, description)
-      VALUES (?, ?, ?, ${TEXT}, ${TEXT}) RETURNING id`;
+      VALUES (?, ?, ?, ?, ?) RETURNING id`;
     const row = this.#db.get(sql, owner, done, revision, title, description);
     return { id: Number(row?.["id"]), title, description, done, revision };
   }
@@ -129,12 +132,12 @@ export class SqliteStore implements Store {
     return revision;
   }
 
-  /** Deletes the tasks of a user who is gone, and then what is left of the user. */
-  async #clear({ id }: Row): Promise<void> {
-    const some = `DELETE FROM tasks WHERE id IN
-      (SELECT id FROM tasks WHERE owner = ? LIMIT 500) RETURNING id`;
-    const clear = (sql: string) => this.#db.write(() => this.#db.all(sql, Number(id)).length);
-    while (await clear(some) > 0);
-    await clear("DELETE FROM users WHERE id = ?");
+  /** Clears away what is left of users who are gone, behind everything else. */
+  #clear(): void {
+    const clear = async () => {
+      while (!this.#closed && await this.#db.write(() => clearSome(this.#db)));
+    };
+    // If the file cannot be written now, the next removal or start goes on with it.
+    this.#clearing = this.#clearing.then(clear).catch(() => {});
   }
 }

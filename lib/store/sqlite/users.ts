@@ -1,10 +1,9 @@
 // Users in a SQLite file. Each function is a part of a transaction.
 
-import { bytesOf, type Database, TEXT } from "./database.ts";
+import type { Database } from "./database.ts";
 import type { User, UserFields } from "../store.ts";
 
-const USER = `SELECT id, revision, ${bytesOf("password")}, ${bytesOf("email")} FROM users
-  WHERE username = ${TEXT}`;
+const USER = "SELECT id, revision, password, email FROM users WHERE username = ?";
 
 /** A revision that never was before. */
 export function renew(db: Database): number {
@@ -35,7 +34,7 @@ export function addUser(
   if (findUser(db, username) !== undefined) return undefined;
   const revision = renew(db);
   const sql = `INSERT INTO users (username, password, email, revision, listRevision)
-    VALUES (${TEXT}, ${TEXT}, ${TEXT}, ?, ?) RETURNING id`;
+    VALUES (?, ?, ?, ?, ?) RETURNING id`;
   const row = db.get(sql, username, password, email, revision, revision);
   return { id: `${row?.["id"]}`, username, password, email, revision };
 }
@@ -50,7 +49,18 @@ export function updateUser(
   if (now?.id !== user.id || now.revision !== user.revision) return undefined;
   const { password, email } = { ...now, ...changes };
   const revision = renew(db);
-  const sql = `UPDATE users SET password = ${TEXT}, email = ${TEXT}, revision = ? WHERE id = ?`;
+  const sql = `UPDATE users SET password = ?, email = ?, revision = ? WHERE id = ?`;
   db.all(sql, password, email, revision, Number(user.id));
   return { ...now, password, email, revision };
+}
+
+/**
+ * Deletes some tasks of users who are gone; if there are none, the users. Another server may do the
+ * same, so whose tasks go is asked each time. Returns whether there may be more.
+ */
+export function clearSome(db: Database): boolean {
+  const tasks = db.all(`DELETE FROM tasks WHERE id IN (SELECT tasks.id FROM users
+    JOIN tasks ON owner = users.id WHERE username IS NULL LIMIT 500) RETURNING id`);
+  if (tasks.length === 0) db.all("DELETE FROM users WHERE username IS NULL");
+  return tasks.length > 0;
 }
