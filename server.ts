@@ -37,7 +37,7 @@ async function start(options: Options): Promise<void> {
   const { https, finish } = await usable(() => extensions(options));
   const store = await usable(() => openStore(options.db, options.registration ? 0.1 : 1));
   const accounts = new Accounts(store, options.registration);
-  await fill(store, accounts, options);
+  await fill(accounts, options);
   await usable(() => refuseKnownPassword(accounts, options));
 
   const table = [...routes(store, accounts), openApiRoute, ...pageRoutes];

@@ -3,7 +3,7 @@
 import { hash as digest, randomUUID } from "node:crypto";
 import type { Client } from "../http/call.ts";
 import { type Credentials, parseCredentials } from "../http/credentials.ts";
-import type { Store, User, UserFields } from "../store/store.ts";
+import type { Store, TaskFields, User, UserFields } from "../store/store.ts";
 import { Passwords } from "./passwords.ts";
 import { Shared } from "./shared.ts";
 
@@ -64,6 +64,13 @@ export class Accounts {
     const user = await this.store.addUser(username, { password: hash, email }, client);
     if (user !== undefined) this.#remember(user, this.#mark({ username, password }, hash));
     return user;
+  }
+
+  /** Gives a store its first user, with these tasks, unless it ever had a user. */
+  async addFirst(given: Credentials, hash: string, tasks: readonly TaskFields[]): Promise<void> {
+    const fields = { password: hash, email: "" };
+    const user = await this.store.addFirst(given.username, fields, tasks);
+    if (user !== undefined) this.#remember(user, this.#mark(given, hash));
   }
 
   /** What a store keeps in place of a password. Throws 429. */

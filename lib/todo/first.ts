@@ -2,7 +2,6 @@
 
 import type { Client } from "../http/call.ts";
 import { basic } from "../http/credentials.ts";
-import type { Store } from "../store/store.ts";
 import type { Accounts } from "./accounts.ts";
 
 /** The tutorial's user. Its password is public, so the hash may be public too. */
@@ -25,17 +24,17 @@ const NOBODY: Client = { address: "", until: Infinity, gone: false };
 
 /** Gives a new store its first user, with the two tasks. */
 export async function fill(
-  store: Store,
   accounts: Accounts,
-  { user, password }: { user: string; password: string },
+  { user: username, password }: { user: string; password: string },
 ): Promise<void> {
-  const hash = () =>
-    password === TUTORIAL.password ? TUTORIAL.hash : accounts.hash(password, NOBODY);
-  const known = await store.user(user);
+  const { store } = accounts;
+  const hash = async () =>
+    password === TUTORIAL.password ? TUTORIAL.hash : await accounts.hash(password, NOBODY);
+  const known = await store.user(username);
   // Earlier versions stored the hash later: an interrupted first start left none.
   if (known?.password === "") await store.updateUser(known, { password: await hash() });
   if (known !== undefined) return;
-  await store.addFirst(user, { password: await hash(), email: "" }, TASKS);
+  await accounts.addFirst({ username, password }, await hash(), TASKS);
 }
 
 /** Throws if somebody still has the tutorial's password: the store may come from a private place. */
