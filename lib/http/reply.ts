@@ -1,6 +1,8 @@
 // What a handler returns, what an error becomes, and how both are printed.
 
+import { Buffer } from "node:buffer";
 import { STATUS_CODES } from "node:http";
+import { StringDecoder } from "node:string_decoder";
 
 /** Header fields by name. A value that comes from a client must be checked before it gets here. */
 export type Fields = Readonly<Record<string, string>>;
@@ -21,7 +23,7 @@ export const printJson = (value: unknown) => `${JSON.stringify(value, null, 2)}\
 /** 304: the client's copy is current (RFC 9110 §15.4.5). */
 export const notModified = (ETag: string): Reply => ({ status: 304, fields: { ETag } });
 
-const LONGEST = 900; // characters of a message: a client's own text may be part of it
+const LONGEST = 900; // bytes of a message: a client's own text may be part of it
 
 /** An error response that any code may throw. It is no Error: nobody needs its stack. */
 export class HttpError implements Reply {
@@ -36,9 +38,12 @@ export class HttpError implements Reply {
   constructor(status: number, message = "", fields: Fields = {}, content: object = {}) {
     this.status = status;
     this.fields = fields;
-    const short = message.length > LONGEST ? `${message.slice(0, LONGEST)}…` : message;
     const error = WORDING[status] ?? sentenceCase(STATUS_CODES[status] ?? "");
-    this.text = printJson({ error, ...(message === "" ? {} : { message: short }), ...content });
+    this.text = printJson({
+      error,
+      ...(message === "" ? {} : { message: shorten(message) }),
+      ...content,
+    });
   }
 }
 
@@ -48,6 +53,13 @@ const WORDING: Readonly<Record<number, string>> = {
   413: "Content too large",
   505: "HTTP version not supported",
 };
+
+/** Cuts a message that is too long, between two characters. */
+function shorten(message: string): string {
+  const bytes = Buffer.from(message);
+  if (bytes.length <= LONGEST) return message;
+  return `${new StringDecoder().write(bytes.subarray(0, LONGEST))}…`;
+}
 
 const sentenceCase = (text: string) => text.slice(0, 1) + text.slice(1).toLowerCase();
 
