@@ -85,9 +85,9 @@ export function namesOf(host: string, publicUrl?: string): (name: string) => boo
   return (name) => /^(\[.*\]|[\d.]+|(.+\.)?localhost)$/i.test(name) || name.toLowerCase() === own;
 }
 
-/** Whether a host is a loopback address, so that only this machine can reach it. */
+/** Whether a host, or the one of a URL, is a loopback address: only this machine can reach it. */
 export const isLoopback = (host: string) =>
-  /^localhost$/i.test(host) || host === "::1" || (isIPv4(host) && host.startsWith("127."));
+  /^(localhost|\[?::1\]?)$/i.test(host) || (isIPv4(host) && host.startsWith("127."));
 
 function normalise(path: string): string {
   try {
