@@ -3,18 +3,18 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { test, type TestContext } from "node:test";
-import { type Answer, type Ask, ask, type Server, start } from "../tools/start.ts";
+import { FIELDS } from "../../lib/todo/task.ts";
+import {
+  type Answer,
+  type Ask,
+  ask,
+  BEHIND,
+  type Server,
+  start,
+  startBehind,
+} from "../tools/start.ts";
+import { GROCERIES, PYTHON, task } from "../tools/task.ts";
 
-const GROCERIES = {
-  title: "Buy groceries",
-  done: false,
-  description: "Milk, Cheese, Pizza, Fruit, Tylenol",
-};
-const PYTHON = {
-  title: "Learn Python",
-  done: false,
-  description: "Need to find a good Python tutorial on the web",
-};
 const uri = (server: Server, id: number) => `${server.origin}/todo/api/v1.0/tasks/${id}`;
 
 /** One row: what is asked, the status, and what else must hold. */
@@ -56,6 +56,13 @@ const error = (error: string, message?: string) =>
   message === undefined ? { error } : { error, message };
 const bad = (message: string) => error("Bad request", message);
 const NOT_FOUND = error("Not found");
+/** A 400 about members: what is wrong with each, in words and in `fields`. */
+const wrong = (fields: Record<string, string>) => ({
+  ...bad(Object.entries(fields).map((fault) => fault.join(" ")).join("; ")),
+  fields,
+});
+const must = (rules: Record<string, string>) =>
+  wrong(Object.fromEntries(Object.entries(rules).map(([name, rule]) => [name, `must be ${rule}`])));
 
 test("tasks: the table of requests, in the tutorial's order", async (t) => {
   const server = await start(t, ["--quiet"]);
@@ -68,7 +75,7 @@ test("tasks: the table of requests, in the tutorial's order", async (t) => {
       "POST /tasks",
       { content: { title: "Read a book" } },
       201,
-      { task: { title: "Read a book", done: false, description: "", uri: three } },
+      { task: { ...task({ title: "Read a book" }), uri: three } },
       { location: three },
     ],
     [
@@ -84,7 +91,7 @@ test("tasks: the table of requests, in the tutorial's order", async (t) => {
         headers: { "Content-Type": "application/merge-patch+json" },
       },
       200,
-      { task: { title: "Read a book", done: false, description: "Ulysses", uri: three } },
+      { task: { ...task({ description: "Ulysses" }), uri: three } },
     ],
     ["DELETE /tasks/1", {}, 200, { result: true }],
     ["DELETE /tasks/1", {}, 404, NOT_FOUND],
@@ -97,7 +104,7 @@ test("tasks: the table of requests, in the tutorial's order", async (t) => {
       "POST /tasks",
       { content: { title: "Next", description: "d", done: true } },
       201,
-      { task: { title: "Next", done: false, description: "d", uri: uri(server, 4) } },
+      { task: { ...task({ title: "Next", description: "d" }), uri: uri(server, 4) } },
     ],
   ]);
 });
@@ -139,26 +146,28 @@ const encodeNonAscii = (text: string) => text.replace(/[^\0-~]/g, encodeURICompo
 
 test("content: every rule of POST and PUT, all wrong members named at once", async (t) => {
   const server = await start(t, ["--quiet"]);
-  const title = "title must be a string that is not blank";
+  const TITLE = { title: FIELDS.title[0] };
+  const DESCRIPTION = { description: FIELDS.description[0] };
+  const DONE = { done: FIELDS.done[0] };
   const object = bad("the content must be a JSON object");
+  const names = Object.keys(FIELDS).join(", ");
   const rows: [content: unknown, post: unknown, put: unknown][] = [
-    [
-      {},
-      bad("title is missing"),
-      bad("send one of title, description, done"),
-    ],
-    [{ title: 1 }, bad(title), bad(title)],
-    [{ title: null }, bad(title), bad(title)],
-    [{ title: " \t\n" }, bad(title), bad(title)],
-    [
-      { title: "t", description: 1 },
-      bad("description must be a string"),
-      bad("description must be a string"),
-    ],
+    [{}, wrong({ title: "is missing" }), bad(`send one of ${names}`)],
+    [{ title: 1 }, must(TITLE), must(TITLE)],
+    [{ title: null }, must(TITLE), must(TITLE)],
+    [{ title: " \t\n" }, must(TITLE), must(TITLE)],
+    [{ title: "t", description: 1 }, must(DESCRIPTION), must(DESCRIPTION)],
     [
       { title: [], description: {}, done: 0 },
-      bad(`${title}; description must be a string`),
-      bad(`${title}; description must be a string; done must be true or false`),
+      must({ ...TITLE, ...DESCRIPTION }),
+      must({ ...TITLE, ...DONE, ...DESCRIPTION }),
+    ],
+    [
+      { description: 1 },
+      wrong({ title: "is missing", description: "must be a string" }),
+      must(
+        DESCRIPTION,
+      ),
     ],
     [[], object, object],
     [null, object, object],
@@ -189,7 +198,7 @@ test("strings come back exactly as they were sent", async (t) => {
     });
     const location = made.headers.location ?? "";
     const got = await ask(server, `GET ${location.slice(location.indexOf("/tasks/"))}`);
-    const expected = { title: `t${text}`, done: false, description: text, uri: location };
+    const expected = { ...task({ title: `t${text}`, description: text }), uri: location };
     assert.deepEqual(got.json, { task: expected });
   }
 });
@@ -217,7 +226,7 @@ test("the order of judgement: path, method, credentials, task, content", async (
   ]);
 });
 
-test("methods: HEAD, OPTIONS and 405 fall out of the table", async (t) => {
+test("methods: HEAD, OPTIONS, 405 and 501 fall out of the table", async (t) => {
   const server = await start(t, ["--quiet"]);
   const list = { allow: "GET, HEAD, POST, OPTIONS" };
   const one = { allow: "GET, HEAD, PUT, PATCH, DELETE, OPTIONS" };
@@ -235,7 +244,10 @@ test("methods: HEAD, OPTIONS and 405 fall out of the table", async (t) => {
     ["DELETE /tasks", {}, 405, undefined, list],
     ["PUT /tasks", { content: {} }, 405, undefined, list],
     ["POST /tasks/1", { content: {} }, 405, undefined, one],
-    ["PROPFIND /tasks/1", {}, 405, undefined, one],
+    // A method that no path has.
+    ["PROPFIND /tasks/1", {}, 501, error("Not implemented", `send one of ${one.allow}`), one],
+    ["LOCK /tasks", { authorization: undefined }, 501, undefined, list],
+    ["LOCK /nowhere", {}, 404, NOT_FOUND],
   ]);
 });
 
@@ -258,7 +270,11 @@ test("credentials: 401 with a challenge for programs, 403 without for a browser'
     "Basic",
     "Basic ",
     "Basic ####",
-    "Basic /w==",
+    basic("miguel:python\0"), // for scrypt, a NUL at the end is the same as nothing
+    basic("miguel\0:python"),
+    basic("miguel:python\n"),
+    basic("miguel:python\x7f"),
+    basic("miguel:python\x85"),
     "Bearer bWlndWVsOnB5dGhvbg==",
     "bWlndWVsOnB5dGhvbg==",
     `Basic realm=x, ${basic("miguel:python")}`,
@@ -272,8 +288,21 @@ test("credentials: 401 with a challenge for programs, 403 without for a browser'
       ): Row => ["GET /tasks", { authorization, headers }, 403, denied, none]),
     ]);
   }
+  const utf8 = "the credentials are not UTF-8; let your client encode them so";
+  const latin1 = { authorization: "Basic bWlndWVsOnB5dGjzbg==" }; // miguel:pythón
   await walk(t, server, [
+    ["GET /tasks", latin1, 401, error("Unauthorized access", utf8), challenge],
+    [
+      "GET /tasks",
+      { ...latin1, headers: { "Sec-Fetch-Dest": "empty" } },
+      403,
+      error("Unauthorized access", utf8),
+      none,
+    ],
     ["GET /tasks", { authorization: basic("miguel:python").replace("Basic", "bASIC") }, 200],
+    ["GET /tasks", { authorization: basic("miguel:python").replace(" ", "   ") }, 200],
+    ["GET /tasks", { authorization: basic("miguel:python").replace(/=+$/, "") }, 200],
+    ["GET /tasks", { authorization: ` ${basic("miguel:python")} ` }, 200],
     ["GET /tasks", { headers: { "Sec-Fetch-Dest": "document" }, authorization: undefined }, 401],
     ["GET /tasks", { headers: { "Sec-Fetch-Dest": "empty" } }, 200],
   ]);
@@ -292,19 +321,76 @@ test("credentials: another first user, with colons and Unicode in the password",
 
 test("uri: from Host, or from --public-url, which wins", async (t) => {
   const server = await start(t, ["--quiet"]);
-  const from = async (server: Server, host: string) => {
-    const { json } = await ask(server, "GET /tasks/1", { headers: { Host: host } });
+  const from = async (server: Server, host: string, options: Ask = {}) => {
+    const { json } = await ask(server, "GET /tasks/1", { ...options, headers: { Host: host } });
     return JSON.stringify(json).match(/"uri":"([^"]*)"/)?.[1];
   };
-  assert.equal(
-    await from(server, "todo.example"),
-    `${server.scheme}://todo.example/todo/api/v1.0/tasks/1`,
-  );
-  assert.equal(await from(server, "[::1]:80"), `${server.scheme}://[::1]:80/todo/api/v1.0/tasks/1`);
-  const behind = await start(t, ["--quiet", "--public-url", "https://todo.example/here/"]);
-  assert.equal(await from(behind, "x"), "https://todo.example/here/todo/api/v1.0/tasks/1");
-  const made = await ask(behind, "POST /tasks", { content: { title: "t" } });
+  for (const host of ["todo.localhost", "[::1]:80", "203.0.113.7:8080", "LOCALHOST"]) {
+    const uri = `${server.scheme}://${host}/todo/api/v1.0/tasks/1`;
+    assert.equal(await from(server, host), uri);
+  }
+  const behind = await startBehind(t, "https://todo.example/here/");
+  for (const host of ["localhost", "todo.example", "TODO.example:8080"]) {
+    const uri = "https://todo.example/here/todo/api/v1.0/tasks/1";
+    assert.equal(await from(behind, host, BEHIND), uri);
+  }
+  const made = await ask(behind, "POST /tasks", { ...BEHIND, content: { title: "t" } });
   assert.equal(made.headers.location, "https://todo.example/here/todo/api/v1.0/tasks/3");
+});
+
+test("on a loopback address, a name of somebody else is 421", async (t) => {
+  const server = await start(t, ["--quiet"]);
+  const behind = await startBehind(t, "https://todo.example");
+  const refused = (name: string) =>
+    error(
+      "Misdirected request",
+      `the server does not answer for ${name}; if it is a name of this server, start it with --public-url`,
+    );
+  const row = (Host: string, line = "GET /tasks/1"): Row => [
+    line,
+    { authorization: undefined, headers: { Host } },
+    421,
+    refused(Host),
+    { "www-authenticate": undefined },
+  ];
+  const names = ["evil.example", "evil.example:5000", "localhost.evil.example", "xlocalhost", "x"];
+  await walk(t, server, names.map((name) => row(name)));
+  await walk(t, server, [
+    row("todo.example"),
+    row("evil.example", "POST /users"),
+    row("evil.example", "OPTIONS /tasks"),
+    row("evil.example", "GET /nowhere"),
+  ]);
+  await walk(t, behind, [row("evil.example"), row("www.todo.example"), row("todo.example.evil")]);
+});
+
+test("the message of a 400 stays under 1 kB, whatever was sent", async (t) => {
+  const server = await start(t, ["--quiet"]);
+  const long = "x".repeat(8000);
+  const names = (name: string) => Array.from({ length: 9 }, (_, i) => `${i}${name}`).join("&");
+  const encoded = encodeURIComponent("日".repeat(100));
+  const sent: [line: string, options: Ask][] = [
+    [`GET /tasks?${long}`, {}],
+    [`GET /tasks?${names(long.slice(0, 900))}`, {}],
+    [`GET /tasks?${names(encoded)}`, {}],
+    [`GET /tasks?done=${long}`, {}],
+    [`GET /tasks?${"done=no&".repeat(1000)}`, {}],
+    ["POST /tasks", { content: long }],
+    ["POST /tasks", { content: `{"title": ${"日".repeat(10_000)}` }],
+    ["POST /tasks", { content: { [long]: 1, description: 1 } }],
+    ["POST /tasks", { content: "{}", headers: { "Content-Type": long } }],
+    ["POST /tasks", { content: "{}", headers: { "Content-Type": "\xe9".repeat(8000) } }],
+    ["PUT /tasks/1", { content: "{}", headers: { "If-Match": long } }],
+  ];
+  for (const [line, options] of sent) {
+    const name = `${line} ${JSON.stringify(options)}`.slice(0, 100);
+    const { status, json, text } = await ask(server, line, options);
+    assert.equal(status, 400, name);
+    const message = typeof json === "object" && json !== null && "message" in json && json.message;
+    assert.ok(typeof message === "string" && Buffer.byteLength(message) < 1000, `${name}: ${text}`);
+    assert.doesNotMatch(message, /\p{Cs}|\ufffd/u, name); // cut between two characters
+    assert.ok(text.length < 2500, `${name}: ${text}`);
+  }
 });
 
 test("one bad request never ends the server", async (t) => {

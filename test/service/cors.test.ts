@@ -44,21 +44,26 @@ const readableBy = (origin: string) => ({
   "expose-headers": "ETag, Link, Location, Retry-After, X-Total-Count",
 });
 
-const permission = (origin: string, methods: string) => ({
+const permission = (origin: string, methods: string, fields = "authorization,content-type") => ({
   "allow-origin": origin,
   "allow-methods": methods,
-  "allow-headers": "Authorization, Content-Type, If-Match, If-None-Match, X-Requested-With",
+  "allow-headers": fields,
   "max-age": "7200",
 });
 
 /** Asks as a browser does before a script's request. */
-const preflight = (server: Server, target: string, origin: string, method = "PUT") =>
+const preflight = (
+  server: Server,
+  target: string,
+  origin: string,
+  fields = "authorization,content-type",
+) =>
   ask(server, `OPTIONS ${target}`, {
     authorization: undefined,
     headers: {
       Origin: origin,
-      "Access-Control-Request-Method": method,
-      "Access-Control-Request-Headers": "authorization,content-type",
+      "Access-Control-Request-Method": "PUT",
+      "Access-Control-Request-Headers": fields,
     },
   });
 
@@ -89,6 +94,29 @@ test("a preflight learns which methods and fields the path takes", async (t) => 
   assert.deepEqual(corsFields(nowhere), readableBy(APP));
 });
 
+test("a page of an allowed origin may send any header field, if its name is a token", async (t) => {
+  const server = await allowing(t, APP);
+  const tokens = [
+    "traceparent",
+    "authorization,cache-control,traceparent,x-xsrf-token",
+    "x-a, x-b ,x-c",
+    "!#$%&'*+-.^_`|~0aZ",
+    "x,".repeat(2000) + "x",
+  ];
+  for (const fields of tokens) {
+    const answer = await preflight(server, "/users", APP, fields);
+    assert.deepEqual(corsFields(answer), permission(APP, "POST, OPTIONS", fields));
+  }
+  for (const fields of ["", ",", "a b", "a,,b", "a:b", 'a"b', "<script>", "a,", "caf\xe9", "a;b"]) {
+    const answer = await preflight(server, "/users", APP, fields);
+    const { "allow-headers": _, ...without } = permission(APP, "POST, OPTIONS");
+    assert.deepEqual(corsFields(answer), without, fields);
+  }
+  // To a page of another origin nothing is said.
+  const stranger = await preflight(server, "/users", "https://evil.example", "traceparent");
+  assert.deepEqual(corsFields(stranger), {});
+});
+
 const SCRIPT = { "Sec-Fetch-Dest": "empty", "Sec-Fetch-Mode": "cors" };
 
 /** A row for each status that a page may come to see. */
@@ -106,9 +134,11 @@ const ANSWERS: [line: string, options: Ask, status: number][] = [
   ["PUT /tasks", { content: {} }, 405],
   ["POST /users", { content: { username: "miguel", password: "open sesame" } }, 409],
   ["DELETE /tasks/1", { headers: { "If-Match": '"x"' } }, 412],
-  ["POST /tasks", { content: " ".repeat(1024 * 1024 + 1) }, 413],
+  ["POST /tasks", { content: " ".repeat(64 * 1024 + 1) }, 413],
   ["POST /tasks", { content: {}, headers: { "Content-Encoding": "gzip" } }, 415],
   ["GET /tasks", { headers: { Expect: "tea" } }, 417],
+  ["GET /tasks", { headers: { Host: "evil.example" } }, 421],
+  ["PROPFIND /tasks", {}, 501],
 ];
 
 test("a page of an allowed origin reads every answer, others none", async (t) => {

@@ -4,81 +4,114 @@ import assert from "node:assert/strict";
 import { type IncomingMessage, request } from "node:http";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
-import { HttpError, printJson } from "../../lib/http/reply.ts";
-import type { Filter } from "../../lib/store/store.ts";
+import { printJson } from "../../lib/http/reply.ts";
+import type { Filter } from "../../lib/store/filter.ts";
 import { links, readListQuery } from "../../lib/todo/list.ts";
-import { type Answer, ask, BASE, bytes, dial, MIGUEL, type Server, start } from "../tools/start.ts";
+import {
+  type Answer,
+  ask,
+  BASE,
+  BEHIND,
+  bytes,
+  dial,
+  MIGUEL,
+  type Server,
+  start,
+  startBehind,
+} from "../tools/start.ts";
 
 test("a query gives a filter, and a page if it asks for one", () => {
-  const rows: [query: string, filter: Filter, page?: [number: number, size: number]][] = [
+  const rows: [query: string, filter: Filter, page?: [offset: number, limit: number]][] = [
     ["", {}],
     ["&&", {}],
     ["_=1763848177000", {}],
     ["_=%2B&_=again", {}],
-    ["done=true", { done: true }],
-    ["done=false&", { done: false }],
-    ["%64one=%74rue", { done: true }],
-    ["title_prefix=", { titlePrefix: "" }],
-    ["title_prefix=a+b%2Bc%20d%26e=f", { titlePrefix: "a b+c d&e=f" }],
-    ["title_prefix=%C3%9C%F0%9F%9B%92", { titlePrefix: "Ü🛒" }],
-    ["title_prefix=%EF%BB%BF%00", { titlePrefix: "\uFEFF\0" }],
-    ["page=1", {}, [1, 30]],
-    ["page=999999999999999", {}, [999_999_999_999_999, 30]],
-    ["per_page=1", {}, [1, 1]],
-    ["per_page=100&done=true&page=2&title_prefix=A", { done: true, titlePrefix: "A" }, [2, 100]],
+    ["done=true", { done: "true" }],
+    ["done=false&", { done: "false" }],
+    ["%64one=%74rue", { done: "true" }],
+    ["title_prefix=", { title_prefix: "" }],
+    ["title_prefix=a+b%2Bc%20d%26e=f", { title_prefix: "a b+c d&e=f" }],
+    ["title_prefix=%C3%9C%F0%9F%9B%92", { title_prefix: "Ü🛒" }],
+    ["title_prefix=%EF%BB%BF%00", { title_prefix: "\uFEFF\0" }],
+    ["q=", { q: "" }],
+    ["q=Milk+%26+%F0%9F%9B%92", { q: "Milk & \u{1F6D2}" }],
+    ["page=1", {}, [0, 30]],
+    ["page=2", {}, [30, 30]],
+    ["page=999999999999999", {}, [30 * 999_999_999_999_998, 30]],
+    ["per_page=1", {}, [0, 1]],
+    ["per_page=100&done=true&page=2&title_prefix=A", { done: "true", title_prefix: "A" }, [
+      100,
+      100,
+    ]],
   ];
-  for (const [query, { done, titlePrefix }, page] of rows) {
+  for (const [query, filter, page = [0, Infinity]] of rows) {
     const read = readListQuery(query);
-    assert.deepEqual(read.filter, { done, titlePrefix }, query);
-    assert.deepEqual(read.page && [read.page.number, read.page.size], page, query);
+    assert.deepEqual(read.filter, filter, query);
+    assert.deepEqual([read.offset, read.limit], page, query);
   }
 });
 
-const NAMES = "done, title_prefix, page, per_page";
-const DONE = "done must be true or false";
-const PAGE = "page must be a number from 1 up";
-const PER_PAGE = "per_page must be a number from 1 to 100";
-const ENCODING = "the query is not percent-encoded UTF-8";
-const WRONG: [query: string, message: string][] = [
-  ["don=true", `there is no don; there are ${NAMES}`],
-  ["Done=true", `there is no Done; there are ${NAMES}`],
-  ["toString", `there is no toString; there are ${NAMES}`],
-  ["__proto__=1", `there is no __proto__; there are ${NAMES}`],
-  ["done=yes", DONE],
-  ["done=", DONE],
-  ["done", DONE],
-  ["done=TRUE", DONE],
-  ["done=true%0A", DONE],
-  ["page=0", PAGE],
-  ["page=-1", PAGE],
-  ["page=1.5", PAGE],
-  ["page=01", PAGE],
-  ["page=1e1", PAGE],
-  ["page=1000000000000000", PAGE],
-  ["page=%D9%A1", PAGE], // a digit, but not of ASCII
-  ["page=", PAGE],
-  ["per_page=0", PER_PAGE],
-  ["per_page=101", PER_PAGE],
-  ["per_page=1000", PER_PAGE],
-  ["per_page=ten", PER_PAGE],
-  ["done=true&done=true", "done may be given once"],
-  ["page=1&per_page=2&page=2", "page may be given once"],
-  ["title_prefix=%", ENCODING],
-  ["title_prefix=%FF", ENCODING],
-  ["_=%zz", ENCODING],
-  [
-    "done=yes&page=0&per_page=0&x=1",
-    `${DONE}; ${PAGE}; ${PER_PAGE}; there is no x; there are ${NAMES}`,
-  ],
+const UNKNOWN = "is unknown; there are done, title_prefix, q, page, per_page";
+const ONCE = "may be given once";
+const DONE = "must be true or false";
+const PAGE = "must be a number from 1 up";
+const PER_PAGE = "must be a number from 1 to 100";
+const WRONG: [query: string, fields: Record<string, string>][] = [
+  ["don=true", { don: UNKNOWN }],
+  ["Done=true", { Done: UNKNOWN }],
+  ["toString", { toString: UNKNOWN }],
+  ["__proto__=1", { ["__proto__"]: UNKNOWN }],
+  ["=", { "": UNKNOWN }],
+  ["done=yes", { done: DONE }],
+  ["done=", { done: DONE }],
+  ["done", { done: DONE }],
+  ["done=TRUE", { done: DONE }],
+  ["done=true%0A", { done: DONE }],
+  ["page=0", { page: PAGE }],
+  ["page=-1", { page: PAGE }],
+  ["page=1.5", { page: PAGE }],
+  ["page=01", { page: PAGE }],
+  ["page=1e1", { page: PAGE }],
+  ["page=1000000000000000", { page: PAGE }],
+  ["page=%D9%A1", { page: PAGE }], // a digit, but not of ASCII
+  ["page=", { page: PAGE }],
+  ["per_page=0", { per_page: PER_PAGE }],
+  ["per_page=101", { per_page: PER_PAGE }],
+  ["per_page=1000", { per_page: PER_PAGE }],
+  ["per_page=ten", { per_page: PER_PAGE }],
+  ["done=true&done=true", { done: ONCE }],
+  ["q=a&q=b", { q: ONCE }],
+  ["page=1&per_page=2&page=2", { page: ONCE }],
+  ["done=yes&page=0&per_page=0&x=1", { done: DONE, page: PAGE, per_page: PER_PAGE, x: UNKNOWN }],
 ];
 
-test("a wrong query is 400, and one message names every wrong parameter", () => {
-  for (const [query, message] of WRONG) {
-    const expected = { status: 400, text: printJson({ error: "Bad request", message }) };
+/** The content of a 400 about parameters of a query. */
+const refusal = (fields: Record<string, string>) => ({
+  error: "Bad request",
+  message: Object.entries(fields).map((fault) => fault.join(" ")).join("; "),
+  fields,
+});
+
+test("a wrong query is 400: a message and `fields` name every wrong parameter", () => {
+  for (const [query, fields] of WRONG) {
+    const expected = { status: 400, text: printJson(refusal(fields)) };
     assert.throws(() => readListQuery(query), expected, query);
   }
-  // What a terminal sends that does not encode, as node:http reads it: not a search for "Ã\x9c".
-  assert.throws(() => readListQuery("title_prefix=\xC3\x9Cber"), HttpError);
+});
+
+const NOT_ENCODED = {
+  error: "Bad request",
+  message: "the query is not percent-encoded UTF-8",
+};
+
+test("a query that is not percent-encoded UTF-8 is 400", () => {
+  // The last is what a terminal sends that does not encode, as node:http reads it.
+  for (
+    const query of ["title_prefix=%", "title_prefix=%FF", "_=%zz", "q=%ED%A0%80", "q=\xC3\x9C"]
+  ) {
+    const expected = { status: 400, text: printJson(NOT_ENCODED) };
+    assert.throws(() => readListQuery(query), expected, query);
+  }
 });
 
 test("a page links to the first, the one before, the one behind and the last", () => {
@@ -141,7 +174,7 @@ async function add(server: Server, ...titles: string[]): Promise<void> {
   }
 }
 
-test("filters: what is done, and how a title begins", async (t) => {
+test("filters: what is done, how a title begins, and what a task contains", async (t) => {
   const server = await start(t, ["--quiet"]);
   await add(server, "Über", "über", "a+b", "a b", "A%20b", "☃ 🛒", "e\u0301");
   await ask(server, "PUT /tasks/4", { content: { done: true } });
@@ -165,6 +198,19 @@ test("filters: what is done, and how a title begins", async (t) => {
     ["title_prefix=Buy+groceries+", []],
     ["title_prefix=.*", []],
     ["title_prefix=&per_page=2", [groceries, python]],
+    ["q=milk", [groceries]], // in the description
+    ["q=LEARN", [python]],
+    ["q=P%C3%BC", []],
+    ["q=%C3%9Cber", ["Über", "über"]],
+    ["q=%C3%BCBER&done=true", ["über"]],
+    ["q=a+b", ["a b"]],
+    ["q=a%2Bb", ["a+b"]],
+    ["q=%2520", ["A%20b"]],
+    ["q=py&title_prefix=L", [python]],
+    ["q=py&title_prefix=l", []],
+    ["q=%F0%9F%9B%92", ["☃ 🛒"]],
+    ["q=.*", []],
+    ["q=&per_page=2", [groceries, python]],
   ];
   for (const [query, expected] of rows) {
     const got = await ask(server, `GET /tasks?${query}`);
@@ -226,8 +272,8 @@ test("pages: thirty tasks unless said otherwise, and nothing past the end", asyn
 });
 
 test("links begin with what clients see", async (t) => {
-  const server = await start(t, ["--quiet", "--public-url", "https://todo.example/here"]);
-  const { headers } = await ask(server, "GET /tasks?per_page=1");
+  const server = await startBehind(t, "https://todo.example/here");
+  const { headers } = await ask(server, "GET /tasks?per_page=1", BEHIND);
   assert.match(
     String(headers["link"]),
     /^<https:\/\/todo\.example\/here\/todo\/api\/v1\.0\/tasks\?/,
@@ -236,10 +282,12 @@ test("links begin with what clients see", async (t) => {
 
 test("a wrong query is refused to who may ask, and elsewhere a query is ignored", async (t) => {
   const server = await start(t, ["--quiet"]);
-  for (const [query, message] of WRONG) {
+  for (const [query, fields] of WRONG) {
     const got = await ask(server, `GET /tasks?${query}`);
-    assert.deepEqual([got.status, got.json], [400, { error: "Bad request", message }], query);
+    assert.deepEqual([got.status, got.json], [400, refusal(fields)], query);
   }
+  const got = await ask(server, "GET /tasks?title_prefix=%FF");
+  assert.deepEqual([got.status, got.json], [400, NOT_ENCODED]);
   const rows: [line: string, content: unknown, status: number][] = [
     ["HEAD /tasks?don=true", undefined, 400],
     ["POST /tasks?don=true", { title: "t" }, 201],
@@ -289,7 +337,7 @@ test("a long list comes in chunks, and reads as if it were one piece", async (t)
     const again = await ask(server, `GET /tasks${query}`, { headers: tag });
     assert.deepEqual([again.status, again.text], [304, ""]);
   }
-  const list = await ask(server, "GET /tasks", { headers: { Host: "test" } });
+  const list = await ask(server, "GET /tasks", { headers: { Host: "localhost" } });
   const close = ["Connection: close"];
 
   // HEAD has no content, and what follows it on the connection is the next answer.

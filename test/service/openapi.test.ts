@@ -4,10 +4,14 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { basic } from "../../lib/http/credentials.ts";
 import { HttpError } from "../../lib/http/reply.ts";
+import { openApiRoute } from "../../lib/openapi/openapi.ts";
 import { routes } from "../../lib/routes.ts";
+import { FILTERS } from "../../lib/store/filter.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { Accounts } from "../../lib/todo/accounts.ts";
+import { FIELDS, NEW_FIELDS } from "../../lib/todo/task.ts";
 import {
   described,
   DOCUMENT,
@@ -21,7 +25,16 @@ import {
   SERVER,
 } from "../tools/openapi.ts";
 import { compile, text } from "../tools/jsonschema.ts";
-import { type Answer, type Ask, ask, BASE, MIGUEL, ON_BUN, start } from "../tools/start.ts";
+import {
+  type Answer,
+  type Ask,
+  ask,
+  BASE,
+  MIGUEL,
+  ON_BUN,
+  start,
+  startBehind,
+} from "../tools/start.ts";
 
 const read = (file: string) => readFileSync(new URL(`../../${file}`, import.meta.url), "utf8");
 
@@ -47,10 +60,13 @@ const OPERATIONS = Object.entries(members(DOCUMENT, "paths")).flatMap(([path, it
   }))
 );
 
+/** A pattern as the document writes it: `/tasks/{id}`. */
+const template = (pattern: string) => pattern.replaceAll(/<\w+:(\w+)>/g, "{$1}");
+
 /** The rows of the router table that the document is about, their paths written as it writes them. */
 const store = new MemoryStore();
-const ROWS = routes(store, new Accounts(store, true))
-  .map((row) => ({ ...row, path: row.path.build({ id: "{id}", username: "{username}" }) }))
+const ROWS = [...routes(store, new Accounts(store, true)), openApiRoute]
+  .map((row) => ({ ...row, path: template(row.path.pattern) }))
   .filter(({ path }) => path.startsWith(`${SERVER}/`))
   .map((row) => ({ ...row, path: row.path.slice(SERVER.length) }));
 
@@ -69,7 +85,7 @@ test("an operation is called as its handler is, and asks for credentials where t
   for (const { method, path, access, handle } of ROWS) {
     const { id, item } = OPERATIONS.find(({ name }) => name === `${method} ${path}`) ??
       assert.fail();
-    const [, handler] = /\.(\w+)\(\w+, ?call\)/.exec(String(handle)) ?? [];
+    const [, handler] = /\b(\w+)\(\w+, ?call\)/.exec(String(handle)) ?? [];
     const name = method === "PATCH" ? "patchTask" : handler ?? "getDocument";
     assert.equal(id, name);
     const security = find(item, method.toLowerCase(), "security");
@@ -100,9 +116,10 @@ test("a path's parameters are those of its pattern, in name and in type", () => 
 const SIGNED_IN = "401 403 429 503";
 const CONTENT = "413 415";
 const TAGS = ["If-Match", "If-None-Match"];
+const LIST = ["done", "page", "per_page", "q", "title_prefix"];
 /** The contract: each operation's statuses, and what it judges of query and header. */
 const CONTRACT: Readonly<Record<string, [statuses: string, parameters: string[]]>> = {
-  getTasks: [`200 304 400 412 ${SIGNED_IN}`, ["done", "page", "per_page", "title_prefix", ...TAGS]],
+  getTasks: [`200 304 400 412 ${SIGNED_IN}`, [...LIST, ...TAGS]],
   getTask: [`200 304 400 404 412 ${SIGNED_IN}`, TAGS],
   createTask: [`201 400 404 ${CONTENT} ${SIGNED_IN}`, []],
   updateTask: [`200 400 404 412 ${CONTENT} ${SIGNED_IN}`, TAGS],
@@ -136,7 +153,7 @@ test("the README's statuses are the document's", () => {
   const rows = [...read("README.md").matchAll(/^\| ([A-Z]+) \| `(\S+)` \| .* \| ([\d, ]+) \|$/gm)];
   let count = 0;
   for (const [, method, pattern = "", statuses = ""] of rows) {
-    const path = pattern.replace(SERVER, "").replaceAll(/<\w+:(\w+)>/g, "{$1}");
+    const path = template(pattern).replace(SERVER, "");
     const operation = OPERATIONS.find(({ name }) => name === `${method} ${path}`);
     if (operation === undefined) continue; // the page's
     count++;
@@ -164,6 +181,40 @@ function* objects(value: unknown, at = "#"): Generator<[object: object, at: stri
     if (!/^examples?$/.test(name)) yield* objects(member, `${at}/${name.replaceAll("/", "~1")}`);
   }
 }
+
+/** The request schema of an operation. */
+const contentOf = (id: string) => {
+  const { item, method } = OPERATIONS.find((operation) => operation.id === id) ?? assert.fail(id);
+  return find(item, method, "requestBody", ...JSON_CONTENT, "schema");
+};
+
+test("a task's fields and a list's filters are those of the code", () => {
+  const schemas: [schema: string, in_: unknown, names: string[]][] = [
+    ["NewTask", contentOf("createTask"), Object.keys(NEW_FIELDS)],
+    ["TaskChanges", contentOf("updateTask"), Object.keys(FIELDS)],
+    ["TaskChanges", contentOf("patchTask"), Object.keys(FIELDS)],
+    ["Task", find(DOCUMENT, "components", "schemas", "Task"), [...Object.keys(FIELDS), "uri"]],
+  ];
+  for (const [schema, found, names] of schemas) {
+    const known = Object.keys(members(found, "properties"));
+    for (const name of names) {
+      assert.ok(known.includes(name), `openapi.json: the schema ${schema} lacks the field ${name}`);
+    }
+    for (const name of known) {
+      assert.ok(names.includes(name), `openapi.json: lib/todo/task.ts has no ${name} (${schema})`);
+    }
+  }
+  for (const method of ["get", "head"]) {
+    const item = find(DOCUMENT, "paths", "/tasks");
+    const known = parameters(item, method, "query").map((parameter) => find(parameter, "name"));
+    for (const name of Object.keys(FILTERS)) {
+      assert.ok(known.includes(name), `openapi.json: ${method} /tasks lacks the parameter ${name}`);
+    }
+    for (const name of known.filter((name) => name !== "page" && name !== "per_page")) {
+      assert.ok(text(name) in FILTERS, `openapi.json: lib/store/filter.ts has no ${name}`);
+    }
+  }
+});
 
 test("every $ref leads somewhere, and everything that one can lead to is used", () => {
   const refs = new Set<unknown>();
@@ -241,7 +292,8 @@ test("anyone may read it, and again only when it has changed", async (t) => {
     ["GET", { "If-None-Match": etag }, 304],
     ["HEAD", { "If-None-Match": `"other", W/${etag}` }, 304],
     ["GET", { "If-None-Match": '"other"' }, 200],
-    ["GET", { "If-None-Match": "other" }, 400],
+    ["GET", { "If-None-Match": "other" }, 200], // malformed
+    ["GET", { "If-Match": "other" }, 400],
     ["GET", { "If-Match": '"other"' }, 412],
     ["GET", { Authorization: "Basic ####" }, 200], // nobody looks at them
     ["POST", {}, 405],
@@ -279,7 +331,7 @@ test("who asks what there is, or has lost the way, is told of the document; no o
     const { status: got, headers } = await ask(server, line, options);
     assert.deepEqual([got, headers["link"]], [status, expected], line);
   }
-  const behind = await start(t, ["--quiet", "--public-url", "https://todo.example/here"]);
+  const behind = await startBehind(t, "https://todo.example/here");
   const { headers } = await ask(behind, "OPTIONS /tasks");
   assert.equal(headers["link"], link.replace("<", "<https://todo.example/here"));
 });
@@ -296,7 +348,7 @@ test("Allow names a path's operations, and a wrong parameter's message the list'
   const [{ item } = assert.fail()] = OPERATIONS;
   const names = parameters(item, "get", "query").map((parameter) => find(parameter, "name"));
   const { json } = await ask(server, "GET /tasks?don=true");
-  assert.equal(find(json, "message"), `there is no don; there are ${names.join(", ")}`);
+  assert.equal(find(json, "fields", "don"), `is unknown; there are ${names.join(", ")}`);
 });
 
 test("an answer has all members of its schema and no others, a request may have others", () => {
@@ -308,7 +360,8 @@ test("an answer has all members of its schema and no others, a request may have 
     assert.equal(find(schema, "type"), "object", at);
     assert.equal(find(schema, "additionalProperties"), isRequest ? undefined : false, at);
     if (isRequest) continue;
-    const names = Object.keys(members(schema, "properties")).filter((name) => name !== "message");
+    const names = Object.keys(members(schema, "properties"))
+      .filter((name) => name !== "message" && name !== "fields");
     assert.deepEqual(find(schema, "required"), names, at);
   }
 });
@@ -320,29 +373,42 @@ test("the server refuses what a request's schema refuses, and takes what it take
   const fields = [{ title: "t" }, { title: ".", description: "", done: "ignored", uri: 1 }];
   const [shortest, longest] = ["\u{1F6D2}".repeat(8), "x".repeat(1024)];
   const wrong = ["1234567", "\u{1F6D2}".repeat(7), `${longest}x`, 12345678];
-  const named = ["", "a b", "\u00e4", "a\n", "a".repeat(65), 1].map((username) => ({ username }));
-  const user = [...wrong.map((password) => ({ password })), { email: 1 }];
+  const controls = ["\0", "\n", "\x7f", "\x80", "\x9f"].map((one) => `correct horse${one}`);
+  const odd = ["\xa0\xad\u2028\ufeff\ud800-\u{1F6D2} and so on"];
+  const named = ["", "a b", "\u00e4", "a\n", "a".repeat(65), ".", "..", 1];
+  const emails = ["e".repeat(254), "e".repeat(255), "\u{1F6D2}".repeat(254), "\n", 1];
+  const user = [
+    ...[...wrong, ...controls, ...odd].map((password) => ({ password })),
+    ...emails.map((email) => ({ email })),
+  ];
   const rows: [id: string, line: string, contents: unknown[]][] = [
     ["createTask", "POST /tasks", [...task, ...fields, { title: "t", description: 1 }]],
     ["updateTask", "PUT /tasks/1", [...task, ...fields.slice(0, 1), ...changes]],
     ["patchTask", "PATCH /tasks/1", [...task, ...changes]],
     ["updateUser", "PUT /users/miguel", [{}, [], { email: "m" }, { username: "ignored" }, ...user]],
     ["createUser", "POST /users", [
-      ...[...named, ...user].map((one) => ({ username: "ana", password: shortest, ...one })),
+      ...[...named.map((username) => ({ username })), ...user]
+        .map((one) => ({ username: "ana", password: shortest, ...one })),
       { username: "ana" },
       { password: shortest },
       { username: "a", password: shortest },
+      { username: "...", password: shortest },
       { username: "._-" + "Z".repeat(61), password: longest, email: "", id: 7 },
     ]],
   ];
+  let authorization = MIGUEL;
   for (const [id, line, contents] of rows) {
-    const { item, method } = OPERATIONS.find((operation) => operation.id === id) ??
-      assert.fail(id);
-    const schema = find(item, method, "requestBody", ...JSON_CONTENT, "schema");
+    const schema = contentOf(id);
     for (const content of contents) {
-      const { status } = await ask(server, line, { content: JSON.stringify(content) });
+      const { status } = await ask(server, line, {
+        content: JSON.stringify(content),
+        authorization,
+      });
       const refused = faults(schema, content, "$").length > 0;
       assert.equal(status === 400, refused, `${line} ${JSON.stringify(content)}: ${status}`);
+      const password = find(content, "password");
+      if (id !== "updateUser" || status !== 200 || typeof password !== "string") continue;
+      authorization = basic({ username: "miguel", password });
     }
   }
   const values = ["true", "false", "yes", "", "0", "1", "-1", "1.5", "100", "101", "9".repeat(16)];
@@ -350,7 +416,7 @@ test("the server refuses what a request's schema refuses, and takes what it take
   for (const parameter of parameters(item, "get", "query")) {
     const name = text(find(parameter, "name"));
     for (const value of values) {
-      const { status } = await ask(server, `GET /tasks?${name}=${value}`);
+      const { status } = await ask(server, `GET /tasks?${name}=${value}`, { authorization });
       const refused = faultsOfText(find(parameter, "schema"), value, name).length > 0;
       assert.equal(status === 400, refused, `${name}=${value}: ${status}`);
     }
@@ -380,20 +446,24 @@ const ASKED: [answer: string, line: string, options: Ask][] = [
   ["BadRequest/type", "POST /tasks", { headers: { "Content-Type": "text/plain" }, content: "{}" }],
   ["BadRequest/parameter", "GET /tasks?don=true", {}],
   ["BadRequest/field", "DELETE /tasks/1", { headers: { "If-Match": "1" } }],
-  ["Unauthorized", "GET /tasks", NOBODY],
+  ["Unauthorized/wrong", "GET /tasks", NOBODY],
+  ["Unauthorized/encoding", "GET /tasks", { authorization: "Basic /zov" }],
   ["UnauthorizedScript", "GET /tasks", SCRIPT],
   ["Forbidden/user", "GET /users/susan", {}],
   ["Forbidden/script", "GET /users/miguel", SCRIPT],
   ["NotFound", "GET /tasks/3", {}],
   ["Conflict", "POST /users", { content: { username: "miguel", password: "open sesame" } }],
-  ["PreconditionFailed", "DELETE /tasks/1", { headers: { "If-Match": '"old"' } }],
-  ["ContentTooLarge", "POST /tasks", { content: " ".repeat(1024 * 1024 + 1) }],
+  ["PreconditionFailed/changed", "DELETE /tasks/1", { headers: { "If-Match": '"old"' } }],
+  ["ContentTooLarge", "POST /tasks", { content: " ".repeat(64 * 1024 + 1) }],
   [
     "UnsupportedMediaType",
     "POST /tasks",
     { headers: { "Content-Encoding": "gzip" }, content: "{}" },
   ],
   ["Failure/405", "PUT /tasks", { content: {} }],
+  ["Failure/417", "GET /tasks", { headers: { Expect: "tea" } }],
+  ["Failure/421", "GET /tasks", { headers: { Host: "todo.example" } }],
+  ["Failure/501", "PROPFIND /tasks", {}],
 ];
 
 /** Those that no single request is answered with; other tests see them. */
@@ -402,7 +472,8 @@ const NOT_ASKED = [
   "RegistrationClosed",
   "TooManyRequests",
   "ServiceUnavailable",
-  ...["400", "408", "417", "431", "500", "501", "505"].map((status) => `Failure/${status}`),
+  "PreconditionFailed/proxy",
+  ...["400", "408", "431", "500", "505"].map((status) => `Failure/${status}`),
 ];
 
 test("the examples are the server's own words", async (t) => {
@@ -530,6 +601,7 @@ test("the validator names each fault, and knows no keyword but those that it kee
       a: 1,
       b: 1,
     }]],
+    [{ additionalProperties: { type: "string" } }, [{}, { a: "" }, 1], [{ a: 1 }]],
     [{ minProperties: 1 }, [{ a: 1 }, 1], [{}]],
     [{ description: "x", type: "string" }, ["a"], [1]],
   ];
@@ -542,12 +614,13 @@ test("the validator names each fault, and knows no keyword but those that it kee
   const unknown: object[] = [
     { typo: "string" },
     { type: "text" },
-    { format: "email" },
+    { format: "date" },
     { toString: 1 },
     { properties: { a: { maxItems: 1 } } },
     { items: { oneOf: [] } },
     { required: ["a"], properties: {} },
-    { additionalProperties: {}, properties: {} },
+    { additionalProperties: true, properties: {} },
+    { additionalProperties: { type: "text" } },
     [],
   ];
   for (const schema of unknown) {

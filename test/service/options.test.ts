@@ -32,13 +32,15 @@ test("without flags and variables it is the tutorial's service", () => {
   const defaults = {
     port: 5000,
     host: "127.0.0.1",
-    loopback: true,
+    reachable: undefined,
     db: undefined,
     user: "miguel",
     password: "python",
     tls: undefined,
     publicUrl: undefined,
     corsOrigins: [],
+    registration: true,
+    keepAliveMs: 75_000,
     quiet: false,
   };
   check([
@@ -50,7 +52,12 @@ test("without flags and variables it is the tutorial's service", () => {
 });
 
 test("a flag wins over its variable", () => {
-  const env = { PORT: "8080", HOST: "localhost", TODO_PUBLIC_URL: "https://a.example" };
+  const env = {
+    PORT: "8080",
+    HOST: "localhost",
+    TODO_PUBLIC_URL: "https://a.example",
+    TODO_PASSWORD: "correct horse",
+  };
   check([
     [[], env, { port: 8080, host: "localhost", publicUrl: "https://a.example" }],
     [["--port", "0"], env, { port: 0, host: "localhost" }],
@@ -59,6 +66,9 @@ test("a flag wins over its variable", () => {
     [["--public-url", "https://b.example"], env, { publicUrl: "https://b.example" }],
     [["--port", "1"], { PORT: "not even looked at" }, { port: 1 }],
     [["--quiet"], {}, { quiet: true }],
+    [["--no-registration"], {}, { registration: false }],
+    [["--keep-alive", "5"], {}, { keepAliveMs: 5000 }],
+    [["--keep-alive=0"], {}, { keepAliveMs: 0 }],
     [[], { TODO_DB: "a.sqlite" }, { db: "a.sqlite" }],
     [["--db", "b.sqlite"], { TODO_DB: "a.sqlite" }, { db: "b.sqlite" }],
     [[], { TODO_USER: "s.u_s-1", TODO_PASSWORD: "a:b c" }, { user: "s.u_s-1", password: "a:b c" }],
@@ -86,11 +96,18 @@ test("a bad flag or variable is one line that names the mend", () => {
     [["--port", "0x50"], {}, /port.*0 to 65535.*"0x50"/],
     [["--port", ""], {}, /port.*0 to 65535.*""/],
     [[], { PORT: "http" }, /port.*0 to 65535.*"http"/],
+    ...["", "-1", "5s", "1.5", "1e3", "100000"].map((seconds): [string[], Env, RegExp] => [
+      [`--keep-alive=${seconds}`],
+      {},
+      new RegExp(`--keep-alive must be a number of seconds, not "${seconds}"`),
+    ]),
     [["--host", ""], {}, /host.*127\.0\.0\.1/],
     [["--db", ""], {}, /database.*--db tasks\.sqlite/],
     [[], { TODO_USER: "mig:uel" }, /TODO_USER.*letters/],
     [[], { TODO_USER: "mig uel" }, /TODO_USER.*letters/],
     [[], { TODO_USER: "m".repeat(65) }, /TODO_USER.*64/],
+    [[], { TODO_USER: "." }, /TODO_USER/],
+    [[], { TODO_USER: ".." }, /TODO_USER/],
     [[], { TODO_PUBLIC_URL: "todo.example" }, /public URL.*https:.*"todo\.example"/],
   ];
   for (const [args, env, message] of rows) {
@@ -100,20 +117,64 @@ test("a bad flag or variable is one line that names the mend", () => {
   }
 });
 
+const LOOPBACK = ["localhost", "LOCALHOST", "127.0.0.1", "127.1.2.3", "::1"];
+const ELSEWHERE = [
+  "0.0.0.0",
+  "::",
+  "192.0.2.1",
+  "todo.example",
+  "127.0.0.1.example",
+  "localhost.x",
+];
+
+/** Each way to be reached from another machine: flags and variables, and what options call it. */
+const REACHABLE: [args: string[], env: Env, name: string][] = [
+  ...ELSEWHERE.flatMap((host): [string[], Env, string][] => [
+    [["--host", host], {}, host],
+    [[], { HOST: host }, host],
+  ]),
+  ...["https://todo.example", "http://192.0.2.1:8080/lists", "https://localhost.x"].flatMap(
+    (url): [string[], Env, string][] => [
+      [["--public-url", url], {}, url],
+      [[], { TODO_PUBLIC_URL: url }, url],
+    ],
+  ),
+];
+
 test("with the published password the server stays on the loopback", () => {
-  const loopback = ["localhost", "LOCALHOST", "127.0.0.1", "127.1.2.3", "::1"];
-  const open = ["0.0.0.0", "::", "192.0.2.1", "todo.example", "127.0.0.1.example", "localhost.x"];
-  for (const host of loopback) assert.equal(refusal(["--host", host], {}), "", host);
-  for (const host of open) {
-    const published = [{}, { TODO_PASSWORD: "python" }, { TODO_USER: "susan" }];
-    for (const env of published) {
-      const said = refusal(["--host", host], env);
-      assert.ok(said.includes("TODO_PASSWORD") && said.includes(host), said);
+  for (const host of LOOPBACK) {
+    const url = `https://${host.includes(":") ? `[${host}]` : host}:8443`;
+    for (const args of [["--host", host], ["--public-url", url]]) {
+      assert.equal(refusal(args, {}), "", args.join(" "));
+      assert.equal(readOptions(args, {})?.reachable, undefined, args.join(" "));
     }
-    assert.match(refusal([], { HOST: host }), /TODO_PASSWORD/);
-    assert.equal(refusal(["--host", host], PASSWORD), "", host);
-    assert.equal(readOptions(["--host", host], PASSWORD)?.loopback, false);
   }
+  for (const [args, env, name] of REACHABLE) {
+    const published = [{}, { TODO_PASSWORD: "python" }, { TODO_USER: "susan" }];
+    for (const more of published) {
+      const said = refusal(args, { ...env, ...more });
+      assert.ok(said.includes("TODO_PASSWORD") && said.includes(name), said);
+    }
+    assert.equal(readOptions(args, { ...env, ...PASSWORD })?.reachable, name);
+  }
+});
+
+test("reachable from elsewhere, TODO_PASSWORD follows the rule for new users", () => {
+  const bad = [
+    "1234567",
+    "\u{1F6D2}".repeat(7),
+    "x".repeat(1025),
+    "correct\nhorse",
+    "password\x7f",
+  ];
+  const good = ["12345678", "\u{1F6D2}".repeat(8), "x".repeat(1024)];
+  for (const [args, env] of REACHABLE) {
+    for (const TODO_PASSWORD of bad) {
+      assert.match(refusal(args, { ...env, TODO_PASSWORD }), /^TODO_PASSWORD .*8 to 1024/);
+    }
+    for (const TODO_PASSWORD of good) assert.equal(refusal(args, { ...env, TODO_PASSWORD }), "");
+  }
+  for (const TODO_PASSWORD of [...bad, ...good]) assert.equal(refusal([], { TODO_PASSWORD }), "");
 });
 
 test("a public URL has a scheme, an authority, perhaps a path, and no slash at its end", () => {
@@ -125,7 +186,7 @@ test("a public URL has a scheme, an authority, perhaps a path, and no slash at i
     ["https://todo.example/lists//", "https://todo.example/lists"],
     ["HTTPS://Todo.Example:443/Lists", "https://todo.example/Lists"],
   ] as const;
-  check(good.map(([text, publicUrl]): Row => [["--public-url", text], {}, { publicUrl }]));
+  check(good.map(([text, publicUrl]): Row => [["--public-url", text], PASSWORD, { publicUrl }]));
 
   const bad = [
     ...["todo.example", "localhost:5000", "//todo.example", "/lists", "ftp://todo.example"],

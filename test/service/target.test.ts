@@ -5,17 +5,17 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { test, type TestContext } from "node:test";
 import { HttpError } from "../../lib/http/reply.ts";
-import { boundTo, readTarget } from "../../lib/wire/target.ts";
+import { boundTo, namesOf, readTarget } from "../../lib/wire/target.ts";
 import { dial } from "../tools/start.ts";
 
 /** A server that tells what it was asked for, and a way to ask it: lines in, answer out. */
-async function listen(t: TestContext) {
+async function listen(t: TestContext, isOurs: (name: string) => boolean = () => true) {
   const server = createServer({ requireHostHeader: false, joinDuplicateHeaders: true });
   server.maxHeadersCount = 0;
   server.on("request", (request, response) => {
     response.setHeader("Connection", "close");
     try {
-      response.end(JSON.stringify(readTarget(request)));
+      response.end(JSON.stringify(readTarget(request, isOurs)));
     } catch (error) {
       response.writeHead(error instanceof HttpError ? error.status : 500).end();
     }
@@ -80,6 +80,15 @@ test("a path that cannot be decoded is 404, and what is no target at all is 400"
     ["GET http://me:secret@there/", 400],
     ["GET http://there,here/", 400],
     ["GET http://there#part", 400],
+    ["GET http://there/#part", 400],
+    ["GET /tasks#part", 400],
+    ["GET /tasks?q=#part", 400],
+    ["GET /#", 400],
+    ["GET *", 400],
+    ["DELETE *", 400],
+    ["OPTIONS *#", 400],
+    ["OPTIONS *?", 400],
+    ["OPTIONS **", 400],
   ];
   for (const [line, status] of rows) {
     assert.equal(await ask(`${line} HTTP/1.1`, "Host: here"), status, line);
@@ -135,4 +144,53 @@ test("the authority of an address has brackets where it is IPv6", () => {
   assert.equal(boundTo({ address: "127.0.0.1", family: "IPv4", port: 80 }), "127.0.0.1:80");
   assert.equal(boundTo({ address: "::1", family: "IPv6", port: 80 }), "[::1]:80");
   for (const none of [null, "/run/todo.sock", {}]) assert.equal(boundTo(none), "localhost");
+});
+
+test("on a loopback address, a server answers for itself alone; elsewhere for any name", () => {
+  const rows: [host: string, publicUrl: string | undefined, ours: string[], not: string[]][] = [
+    ["127.0.0.1", undefined, [], ["todo.example"]],
+    ["localhost", undefined, [], ["todo.example"]],
+    ["::1", undefined, [], ["todo.example"]],
+    ["127.0.0.1", "https://todo.example:8443/here", ["todo.example", "TODO.Example"], [
+      "www.todo.example",
+      "todo.example.evil",
+      "todo-example",
+    ]],
+    ["0.0.0.0", undefined, ["todo.example", "evil.example"], []],
+    ["192.0.2.1", "https://todo.example", ["todo.example", "evil.example"], []],
+  ];
+  const always = [
+    "127.0.0.1",
+    "[::1]",
+    "203.0.113.7",
+    "[2001:db8::1]",
+    "localhost",
+    "a.b.localhost",
+  ];
+  const never = ["localhost.evil", "xlocalhost", ".localhost", "127.0.0.1.evil", "x", "", "evil.7"];
+  for (const [host, publicUrl, ours, not] of rows) {
+    const isOurs = namesOf(host, publicUrl);
+    for (const name of [...always, "LocalHost", ...ours]) assert.ok(isOurs(name), name);
+    const strangers = host.startsWith("0") || host.startsWith("192") ? not : [...never, ...not];
+    for (const name of strangers) assert.ok(!isOurs(name), name);
+  }
+});
+
+test("the name that counts is the one in the target, without its port", async (t) => {
+  const { ask } = await listen(t, (name) => name === "here");
+  const rows: [line: string, host: string, ours: boolean][] = [
+    ["GET /", "here", true],
+    ["GET /", "here:81", true],
+    ["GET /", "here:", true],
+    ["GET /", "there", false],
+    ["OPTIONS *", "there", false],
+    ["GET /%", "there", false],
+    ["GET http://here/", "there", true],
+    ["GET http://there/", "here", false],
+    ["GET http://there:81/", "here", false],
+  ];
+  for (const [line, host, ours] of rows) {
+    const got = await ask(`${line} HTTP/1.1`, `Host: ${host}`);
+    assert.equal(typeof got === "number" ? got : 200, ours ? 200 : 421, `${line} ${host}`);
+  }
 });

@@ -251,9 +251,3 @@ test("SIGHUP: a new certificate for new connections, the others stay", {
   await line.receives(/send one of title, description, done/);
   assert.equal(server.err.trimEnd().split("\n").length, 1);
 });
-
-test("without TLS, SIGHUP ends the server as it ends any program", async (t) => {
-  const server = await start(t);
-  server.child.kill("SIGHUP");
-  assert.deepEqual(await server.ended, { code: null, signal: "SIGHUP" });
-});

@@ -20,6 +20,11 @@ const user = ({ origin }: Server, username: string, email = "") => ({
 });
 const forbidden = { error: "Forbidden" };
 const bad = (message: string) => ({ error: "Bad request", message });
+/** A 400 about members: what is wrong with each, in words and in `fields`. */
+const wrong = (fields: Record<string, string>) => ({
+  ...bad(Object.entries(fields).map((fault) => fault.join(" ")).join("; ")),
+  fields,
+});
 
 const register = (server: Server, username: string, password = PASSWORD, email?: string) =>
   ask(server, "POST /users", { ...ANYONE, content: { username, password, email } });
@@ -74,63 +79,99 @@ test("registering: 201, where the user is, and an empty list of their own", asyn
   ]);
 });
 
-const USERNAME = "username must be 1 to 64 letters, digits, dots, hyphens or underscores";
-const LENGTH = "password must be a string of 8 to 1024 characters";
-const EMAIL = "email must be a string";
+const MISSING = "is missing";
+const USERNAME = "must be 1 to 64 letters, digits, dots, hyphens or underscores, and not . or ..";
+const LENGTH = "must be a string of 8 to 1024 characters, none of them a control character";
+const EMAIL = "must be a string of at most 254 characters";
 
 test("what a new user may not be like: 400, all of it in one message", async (t) => {
   const server = await start(t, ["--quiet"]);
-  const rows: [content: unknown, message: string][] = [
-    [{}, "username is missing; password is missing"],
-    [{ username: "ana" }, "password is missing"],
-    [{ password: PASSWORD }, "username is missing"],
-    [{ username: 1, password: 2, email: 3 }, `${USERNAME}; ${LENGTH}; ${EMAIL}`],
-    [{ email: null }, `username is missing; password is missing; ${EMAIL}`],
-    ...["", "a b", "a/b", "a:b", "a%20b", "ä", "ana\n", "a".repeat(65), null, ["ana"]].map((
-      username,
-    ): [unknown, string] => [{ username, password: PASSWORD }, USERNAME]),
-    ...["", "1234567", "é".repeat(7), "🛒".repeat(4), "x".repeat(1025), 12345678, null].map((
-      password,
-    ): [unknown, string] => [{ username: "ana", password }, LENGTH]),
-    [{ username: "ana", password: PASSWORD, email: 1 }, EMAIL],
-    [{ username: "ana", password: PASSWORD, email: null }, EMAIL],
-    [[], "the content must be a JSON object"],
-    ["null", "the content must be a JSON object"],
+  const ana = { username: "ana", password: PASSWORD };
+  const usernames = ["", "a b", "a/b", "a:b", "a%20b", "ä", "ana\n", "a".repeat(65), null, ["ana"]];
+  const passwords = [
+    "",
+    "1234567",
+    "é".repeat(7),
+    "🛒".repeat(4),
+    "x".repeat(1025),
+    12345678,
+    null,
   ];
-  const put = rows.filter(([content]) => JSON.stringify(content).includes('"username":"ana"'));
+  const controls = ["\0", "\n", "\t", "\x7f", "\x85"].map((one) => `correct${one}horse`);
+  const object = bad("the content must be a JSON object");
+  const rows: [content: unknown, expected: unknown][] = [
+    [{}, wrong({ username: MISSING, password: MISSING })],
+    [{ username: "ana" }, wrong({ password: MISSING })],
+    [{ password: PASSWORD }, wrong({ username: MISSING })],
+    [
+      { username: 1, password: 2, email: 3 },
+      wrong({ username: USERNAME, password: LENGTH, email: EMAIL }),
+    ],
+    [{ email: null }, wrong({ username: MISSING, password: MISSING, email: EMAIL })],
+    ...[...usernames, ".", ".."].map((username): [unknown, unknown] => [
+      { ...ana, username },
+      wrong({ username: USERNAME }),
+    ]),
+    ...[...passwords, ...controls].map((password): [unknown, unknown] => [
+      { ...ana, password },
+      wrong({ password: LENGTH }),
+    ]),
+    ...[1, null, "e".repeat(255), "🛒".repeat(255)].map((email): [unknown, unknown] => [
+      { ...ana, email },
+      wrong({ email: EMAIL }),
+    ]),
+    [[], object],
+    ["null", object],
+  ];
+  // A change is judged by the same rules.
+  const changes = rows.filter(([content, expected]) =>
+    JSON.stringify(content).includes('"username":"ana"') &&
+    !JSON.stringify(expected).includes(MISSING)
+  );
   await walk(server, [
-    ...rows.map(([content, message]): Row => [
+    ...rows.map(([content, expected]): Row => [
       "POST /users",
       { ...ANYONE, content },
       400,
-      bad(message),
+      expected,
     ]),
-    // A change is judged by the same rules.
-    ...put.filter(([, message]) => !message.includes("missing")).map(([content, message]): Row => [
-      "PUT /users/miguel",
-      { content },
-      400,
-      bad(message),
-    ]),
+    ...changes.map(([content, expected]): Row => ["PUT /users/miguel", { content }, 400, expected]),
     ["PUT /users/miguel", { content: {} }, 400, bad("send one of password, email")],
     ["GET /users/miguel", {}, 200, user(server, "miguel")],
     ["GET /users/ana", as("ana"), 401],
   ]);
 });
 
-test("the shortest and the longest name and password there may be", async (t) => {
+test("the shortest and the longest name, password and e-mail address there may be", async (t) => {
   const server = await start(t, ["--quiet"]);
   const longest = `.-_${"aZ9".repeat(20)}x`;
-  const rows: [username: string, password: string][] = [
-    ["7", "¶:🛒: :☃ "],
-    [longest, "x".repeat(1024)],
+  const rows: [username: string, password: string, email: string][] = [
+    ["7", "¶:🛒: :☃ ", ""],
+    ["...", "\u00a0".repeat(8), "🛒".repeat(254)], // no control characters
+    [longest, "x".repeat(1024), "e".repeat(254)],
   ];
-  for (const [username, password] of rows) {
-    assert.equal((await register(server, username, password)).status, 201);
+  for (const [username, password, email] of rows) {
+    assert.equal((await register(server, username, password, email)).status, 201);
     const got = await ask(server, `GET /users/${username}`, as(username, password));
-    assert.deepEqual([got.status, got.json], [200, user(server, username)]);
+    assert.deepEqual([got.status, got.json], [200, user(server, username, email)]);
   }
   await walk(server, [["GET /tasks", as("7", "¶"), 401]]);
+});
+
+test("registering takes 16 KiB of content and no more", async (t) => {
+  const server = await start(t, ["--quiet"]);
+  const content = (username: string) => JSON.stringify({ username, password: PASSWORD });
+  const limit = 16 * 1024;
+  await walk(server, [
+    ["POST /users", { ...ANYONE, content: content("susan").padEnd(limit) }, 201],
+    ["POST /users", { ...ANYONE, content: content("ana").padEnd(limit + 1) }, 413, {
+      error: "Content too large",
+      message: "send at most 16384 bytes",
+    }],
+    // A user may send more.
+    ["PUT /users/miguel", { content: '{"email":""}'.padEnd(4 * limit) }, 200],
+    ["PUT /users/miguel", { content: '{"email":""}'.padEnd(4 * limit + 1) }, 413],
+  ]);
 });
 
 test("one's own user is there; any other name, there or not, is 403", async (t) => {
@@ -296,6 +337,7 @@ test("--no-registration: nobody new, and everything else as ever", async (t) => 
 test("a flood of wrong passwords: some wait, others get 429, and who is in stays in", async (t) => {
   const server = await start(t, ["--quiet"]);
   const get = keepAlive(t, server);
+  assert.equal(await get(basic("miguel", "python")), 200);
   let waiting = 200;
   const flood = Promise.all(Array.from({ length: waiting }, async (_, i) => {
     const answer = await ask(server, "GET /tasks", as(i % 2 ? "miguel" : "nobody", `wrong ${i}`));

@@ -92,12 +92,14 @@ const KEYWORDS: Readonly<Record<string, (says: unknown, context: Context) => Che
       names.filter((name) => !Object.hasOwn(value, name)).map((name) => `${at}.${name}: missing`)
     );
   },
-  additionalProperties: (says, { schema }) => {
-    assert.equal(says, false);
-    const known = object(schema["properties"]);
+  additionalProperties: (says, { schema, resolve }) => {
+    const known = object(schema["properties"] ?? {});
+    const check: Check = says === false
+      ? (_, at) => [`${at}: not expected`]
+      : compile(says, resolve);
     return ofObject((value, at) =>
       Object.keys(value).filter((name) => !Object.hasOwn(known, name))
-        .map((name) => `${at}.${name}: not expected`)
+        .flatMap((name) => check(value[name], `${at}.${name}`))
     );
   },
   minProperties: (says) =>

@@ -61,7 +61,8 @@ export const parameters = (item: unknown, method: string, where: string): unknow
   [...items(item, "parameters"), ...items(item, method, "parameters")]
     .filter((parameter) => find(parameter, "in") === where);
 
-export const SERVER = text(find(DOCUMENT, "servers", "0", "url"));
+/** The path of the server's address. */
+export const SERVER = new URL(text(find(DOCUMENT, "servers", "0", "url"))).pathname;
 
 /** What the document has for a path below the server's, and the values of the path's parameters. */
 function place(path: string): { item?: unknown; values: Readonly<Record<string, string>> } {

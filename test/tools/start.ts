@@ -102,6 +102,13 @@ export async function start(
   return server;
 }
 
+/** Miguel's credentials at a server that is reached under another name: see `startBehind`. */
+export const BEHIND = { authorization: `Basic ${btoa("miguel:correct horse")}` };
+
+/** Starts a server that clients see under this URL. There the tutorial's password is refused. */
+export const startBehind = (t: TestContext, url: string, args: string[] = []): Promise<Server> =>
+  start(t, ["--quiet", "--public-url", url, ...args], { TODO_PASSWORD: "correct horse" });
+
 async function newDatabase(t: TestContext): Promise<string> {
   const kind = process.env["TODO_TEST_DB"];
   if (kind === "sqlite") return await newFile(t);
@@ -224,7 +231,13 @@ export function bytes(line: string, fields: string[] = [], content?: string): st
   const length = content === undefined
     ? []
     : [`Content-Length: ${Buffer.byteLength(content, "latin1")}`];
-  const head = [`${line} HTTP/1.1`, "Host: localhost", `Authorization: ${MIGUEL}`, ...length, ...fields];
+  const head = [
+    `${line} HTTP/1.1`,
+    "Host: localhost",
+    `Authorization: ${MIGUEL}`,
+    ...length,
+    ...fields,
+  ];
   return `${head.join("\r\n")}\r\n\r\n${content ?? ""}`;
 }
 

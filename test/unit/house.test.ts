@@ -9,13 +9,17 @@ import { promisify } from "node:util";
 
 const ROOT = new URL("../..", import.meta.url);
 
-/** Each folder of lib, and of which others it may import. What is right in lib may import all. */
+/**
+ * Each folder of lib, and of which others it may import. What is right in lib may import all, and
+ * store/open.ts any store.
+ */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   http: [],
   store: [],
   "store/sqlite": ["store"],
   "store/etcd": ["store"],
   wire: ["http"],
+  openapi: ["http"],
   page: ["http"],
   todo: ["http", "store"],
 };
@@ -49,8 +53,9 @@ test("every import is seen here", () => {
     const lines = words.filter((word) => !word.startsWith("}"));
     assert.equal(importsOf(file).length, lines.length, file);
   }
-  assert.deepEqual(importsOf("lib/todo/passwords.ts").slice(-2), [
-    "node:util",
+  assert.deepEqual(importsOf("lib/http/file.ts").slice(-3), [
+    "node:fs/promises",
+    "lib/http/call.ts",
     "lib/http/reply.ts",
   ]);
 });
@@ -64,7 +69,7 @@ test("lib imports what Node has and files of lib, nothing else", () => {
 test("each folder imports of the folders below it alone", () => {
   for (const file of FILES) {
     const folder = folderOf(file);
-    if (folder === "") continue;
+    if (folder === "" || file === "lib/store/open.ts") continue;
     const may = MAY_IMPORT[folder];
     assert.ok(may, `${folder} has no row in the table`);
     for (const name of importsOf(file).filter((name) => name.startsWith("lib/"))) {

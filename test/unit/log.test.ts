@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { IncomingMessage } from "node:http";
 import { Socket } from "node:net";
+import { Writable } from "node:stream";
 import { test } from "node:test";
 import { createLog } from "../../lib/wire/log.ts";
 
@@ -23,10 +24,19 @@ function message({ method = "GET", url = "/tasks", user }: Sent): IncomingMessag
   return Object.assign(request, { method, url, httpVersion: "1.1", headers });
 }
 
+/** An output that gives each write to `write`. */
+const output = (write: (text: string) => void) =>
+  new Writable({
+    write(chunk, _, done) {
+      write(String(chunk));
+      done();
+    },
+  });
+
 /** What is written for these requests, which are answered in one turn. */
 function written(...all: Sent[]): Promise<string> {
   return new Promise((resolve) => {
-    const log = createLog(resolve);
+    const log = createLog(output(resolve));
     for (const sent of all) log(message(sent), sent.status ?? 200, 312);
   });
 }
@@ -64,7 +74,8 @@ test("what a client sends stays within its line, its quotes and its column", asy
     [{ url: "/\\x22" }, '"GET /\\x5cx22 HTTP/1.1"'],
     [{ url: "/caf\xe9\x7f" }, '"GET /caf\\xe9\\x7f HTTP/1.1"'], // bytes, as node gives them
     [{ user: "a b" }, " - a\\x20b ["],
-    [{ user: 'x" [\n' }, " - x\\x22\\x20[\\x0a ["],
+    [{ user: 'x" [' }, " - x\\x22\\x20[ ["],
+    [{ user: "x\n" }, " - - ["], // control characters are no credentials
     [{ user: "\\x20" }, " - \\x5cx20 ["],
   ];
   for (const [sent, part] of rows) {
@@ -91,7 +102,7 @@ test("the lines of one turn are one write, in the order of the answers", async (
 
 test("a line after a write is written too, once", async () => {
   let write = (_: string) => {};
-  const log = createLog((lines) => write(lines));
+  const log = createLog(output((lines) => write(lines)));
   for (const url of ["/1", "/2"]) {
     const lines = await new Promise<string>((resolve) => {
       write = resolve;

@@ -145,7 +145,7 @@ function hostility(random: (limit: number) => number): () => string {
     change(/^[A-Z]+/, METHODS),
     change(/(?<=^\S+ )\S+/, TARGETS),
     change(/HTTP\/1.1/, VERSIONS),
-    change(/Host: test/, HOSTS),
+    change(/Host: localhost/, HOSTS),
     change(/(?<=Authorization: ).*/, AUTHORIZATIONS),
     change(/(?<=Content-Length: ).*/, LENGTHS),
     change(/(?<=Content-Type: ).*/, ["", "text/plain", "application/json; a=\xff", "a/b+json"]),
