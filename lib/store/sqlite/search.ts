@@ -40,7 +40,7 @@ function* steps(view: Database, owner: number, filter: Filter) {
   const sql = `${TASK} WHERE ${list} AND id <= ? AND substr(title, 1, length(?)) = ? ORDER BY id`;
   const test = passes(filter);
   const start = beginning(filter.title_prefix ?? "");
-  for (let [after, size] = [0, 100];;) {
+  for (let [after, size] = [0, 10];;) {
     const started = performance.now();
     const last = view.get(end, owner, after, size)?.["id"];
     if (typeof last !== "number") return;
