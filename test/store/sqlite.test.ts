@@ -1,7 +1,9 @@
 // What a SQLite file promises beyond the suite for all stores: it outlives who opened it.
 
 import assert from "node:assert/strict";
-import { chmod, copyFile, stat, writeFile } from "node:fs/promises";
+import { Buffer } from "node:buffer";
+import { randomBytes } from "node:crypto";
+import { chmod, copyFile, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
@@ -207,12 +209,14 @@ async function withUser(t: TestContext, file: string) {
 /** A store with a long list, whose titles are numbers. */
 async function withLongList(t: TestContext, file: string): Promise<SqliteStore> {
   const { store } = await withUser(t, file);
-  (await look(t, file)).exec(`
+  const db = await look(t, file);
+  db.exec(`
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${LONG})
     INSERT INTO tasks (owner, done, revision, title, description)
       SELECT 1, i % 10 = 0, i, CAST(i AS TEXT), '' FROM n;
     UPDATE store SET revision = ${LONG};
     UPDATE users SET tasks = ${LONG}, finished = ${LONG / 10}, listRevision = ${LONG}`);
+  db.close();
   return store;
 }
 
@@ -319,13 +323,125 @@ promises("a file that cannot be written is refused", async (t, file) => {
   }
 });
 
-promises("a name that means something to SQLite is a file like any other", async (t, file) => {
+promises("a name that is no file's is refused, with what may be meant", async (_, file) => {
+  const rows: [name: string, mend: RegExp][] = [
+    [":memory:", /leave --db out/],
+    ["file:tasks.sqlite?mode=memory", /the path alone/],
+    ["~/tasks.sqlite", /the whole path/],
+    ["postgres://me@localhost/tasks", /--db tasks.sqlite, .*etcd:/],
+    ["json:tasks", /--db tasks.sqlite/],
+    ["http://127.0.0.1:2379", /as etcd:\/\/host:2379/],
+  ];
   const before = process.cwd();
   process.chdir(dirname(file));
-  t.after(() => process.chdir(before));
-  for (const name of [":memory:", "file:x?mode=memory"]) {
-    const store = await open(t, name);
-    assert.ok((await stat(name)).isFile());
-    await store.close();
+  try {
+    for (const [name, mend] of rows) {
+      await assert.rejects(SqliteStore.open(name), (error: Error) => {
+        assert.ok(error.message.startsWith(`cannot use ${name}: that is no file; `), error.message);
+        assert.match(error.message, mend);
+        return !error.message.includes("\n") && !(error instanceof Unavailable);
+      });
+    }
+    assert.deepEqual(await readdir("."), []);
+    await (await SqliteStore.open("./:memory:")).close(); // a path is a file
+    assert.deepEqual(await readdir("."), [":memory:"]);
+  } finally {
+    process.chdir(before);
   }
 });
+
+promises("a copy without its log is refused, and stays as it is", async (t, file) => {
+  const { store } = await withUser(t, file);
+  for (let i = 0; i < 3; i++) await add(store, "x");
+  const copy = `${file}.copy`;
+  await copyFile(file, copy);
+  const bytes = await readFile(copy);
+  for (let i = 0; i < 2; i++) {
+    await assert.rejects(
+      SqliteStore.open(copy),
+      /^Error: cannot use .*copy: it is a copy without its -wal file, .*; restore a backup$/,
+    );
+  }
+  assert.deepEqual(await readFile(copy), bytes);
+  await copyFile(`${file}-wal`, `${copy}-wal`); // with its log, it is whole
+  assert.equal((await (await open(t, copy)).list("1", {}, 0, 1)).total, 3);
+  const old = `${file}.old`; // version 1 had even its tables in the log
+  const db = await look(t, old);
+  db.exec("PRAGMA journal_mode = WAL");
+  db.close();
+  await assert.rejects(SqliteStore.open(old), /it is a copy without its -wal file/);
+});
+
+promises("a store that was never written to is new at its next start", async (t, file) => {
+  for (let i = 0; i < 2; i++) await (await open(t, file)).close();
+  const store = await open(t, file);
+  const [first, second] = await Promise.all(
+    ["a", "b"].map((name) => store.addFirst(name, HASH, [])),
+  );
+  assert.equal(first?.username, "a");
+  assert.equal(second, undefined);
+});
+
+promises("two stores that make the same file at the same time share it", async (t, file) => {
+  const stores = await Promise.all([1, 2, 3].map(() => open(t, file)));
+  const firsts = await Promise.all(stores.map((store) => store.addFirst("a", HASH, [])));
+  assert.equal(firsts.filter((user) => user !== undefined).length, 1);
+});
+
+promises("a damaged file is refused, and found out while it is in use", async (t, file) => {
+  const store = await withLongList(t, file);
+  await store.close();
+  const whole = await readFile(file);
+  const page = 4096;
+  const damages: [what: string, bytes: Buffer][] = [
+    ["cut", whole.subarray(0, 20 * page)],
+    [
+      "noise",
+      Buffer.concat([whole.subarray(0, 9 * page), randomBytes(page), whole.subarray(10 * page)]),
+    ],
+  ];
+  for (const [what, bytes] of damages) {
+    await writeFile(file, bytes);
+    const line = /^Error: cannot use .*: it is damaged; restore a backup$/;
+    await assert.rejects(SqliteStore.open(file), line, what);
+    assert.deepEqual(await readFile(file), bytes, what);
+  }
+  await writeFile(file, whole);
+  const inUse = await open(t, file);
+  await writeFile(
+    file,
+    Buffer.concat([whole.subarray(0, 4 * page), randomBytes(whole.length - 4 * page)]),
+  );
+  await assert.rejects(inUse.list("1", { q: "x" }, 0, 1), (error) => {
+    assert.ok(error instanceof Unavailable);
+    assert.match(error.message, /^cannot use .*: it is damaged; restore a backup$/);
+    return true;
+  });
+});
+
+promises(
+  "a file that was removed or replaced takes no write, and none takes its place",
+  async (t, file) => {
+    const store = await withLongList(t, file);
+    await rename(file, `${file}.away`);
+    for (const isReplaced of [false, true]) {
+      if (isReplaced) await copyFile(`${file}.away`, file);
+      const before = await readdir(dirname(file));
+      for (const attempt of [() => add(store, "x"), () => store.list("1", { q: "1" }, 0, 1)]) {
+        await assert.rejects(attempt, (error) => {
+          assert.ok(error instanceof Unavailable);
+          assert.match(
+            error.message,
+            /^cannot use .*: it was removed or replaced; put it back .*$/,
+          );
+          return true;
+        });
+      }
+      assert.deepEqual(await readdir(dirname(file)), before);
+    }
+    await rm(file);
+    await rename(`${file}.away`, file); // it is back
+    await add(store, "x");
+    assert.equal((await store.list("1", {}, 0, 1)).total, LONG + 1);
+  },
+);

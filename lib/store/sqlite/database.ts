@@ -1,10 +1,13 @@
 // One connection to a SQLite file through node:sqlite: reads, and writes that share a transaction.
 // Knows no tasks.
 
+import { statSync } from "node:fs";
 import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
-import { setImmediate, setTimeout } from "node:timers/promises";
-import { Unavailable } from "../store.ts";
+import { Turns } from "../change.ts";
+import { type Deadline, Unavailable } from "../store.ts";
+import { BadFile, explain } from "./errors.ts";
 import { escape, unescape } from "./text.ts";
+import { Writes } from "./writes.ts";
 
 /** What stands for a `?` in a statement. */
 type Value = string | number | boolean;
@@ -12,33 +15,27 @@ type Value = string | number | boolean;
 /** A row of a result: values by the names of the columns. */
 export type Row = Record<string, SQLOutputValue>;
 
-const LOCKED = "database is locked";
-/** What SQLite says of what is wrong with the file or the disk, and not with a statement. */
-const OUTSIDE = new Set([
-  LOCKED,
-  "unable to open database file",
-  "file is not a database",
-  "attempt to write a readonly database",
-  "database or disk is full",
-  "disk I/O error",
-]);
-const PATIENCE_MS = 5000; // while somebody else is writing
-
 /** A connection. What is wrong with the file or the disk is thrown as Unavailable. */
 export class Database {
-  readonly #open: () => DatabaseSync;
+  readonly #file: string;
+  readonly #open: (readOnly: boolean) => DatabaseSync;
   readonly #db: DatabaseSync;
+  readonly #place: string;
   readonly #statements = new Map<string, StatementSync>();
-  #waiting: { work(): () => void; reject(error: unknown): void }[] = [];
+  readonly #turns = new Turns();
+  readonly #writes = new Writes((works) => {
+    this.#checkPlace();
+    this.#log();
+    return this.change(works);
+  });
+  #logs = false;
 
-  constructor(open: () => DatabaseSync) {
+  constructor(file: string, open: (readOnly: boolean) => DatabaseSync, readOnly = false) {
+    this.#file = file;
     this.#open = open;
-    this.#db = attempt(open);
-  }
-
-  /** Another connection to the same file. */
-  another(): Database {
-    return new Database(this.#open);
+    this.#db = this.#explained(() => open(readOnly));
+    this.#place = placeOf(file);
+    this.exec("PRAGMA busy_timeout = 10"); // SQLite sleeps, and everybody with it
   }
 
   close(): void {
@@ -47,12 +44,12 @@ export class Database {
 
   /** Runs statements that give no rows. */
   exec(sql: string): void {
-    attempt(() => this.#db.exec(sql));
+    this.#explained(() => this.#db.exec(sql));
   }
 
   /** The rows that a statement gives. It is prepared once. */
   all(sql: string, ...values: Value[]): Row[] {
-    return attempt(() => {
+    return this.#explained(() => {
       const statement = this.#statements.get(sql) ?? this.#db.prepare(sql);
       this.#statements.set(sql, statement);
       const rows: Row[] = statement.all(...values.map(toSql));
@@ -67,45 +64,59 @@ export class Database {
   }
 
   /** What `work` gives, which sees one moment. */
-  read<T>(work: () => T): Promise<T> {
-    return new Promise((resolve) => resolve(this.#transact("BEGIN", work)));
+  read<T>(work: (db: Database) => T): Promise<T> {
+    return new Promise((resolve) => resolve(this.#transact("BEGIN", () => work(this))));
+  }
+
+  /** Does `work` as a whole or not at all, at once. */
+  change<T>(work: () => T): T {
+    return this.#transact("BEGIN IMMEDIATE", work);
+  }
+
+  /** What `work` gives, which sees one moment for as long as it takes: one at a time. */
+  async view<T>(work: (view: Database) => Promise<T>, by?: Deadline): Promise<T> {
+    return await this.#turns.take("", async () => {
+      if (by?.gone) throw new Unavailable("nobody waits for the list any more");
+      this.#checkPlace();
+      const view = new Database(this.#file, this.#open, true);
+      try {
+        view.exec("BEGIN");
+        return await work(view);
+      } finally {
+        view.close();
+      }
+    });
   }
 
   /**
    * Does `work` as a whole or not at all, and resolves when it is on the disk. Whatever is asked for in
    * one turn of the event loop shares a transaction, so that the disk is waited for once.
    */
-  write<T>(work: () => T): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const settle = () => {
-        const done = work();
-        return () => resolve(done);
-      };
-      if (this.#waiting.push({ work: settle, reject }) === 1) this.#commit();
-    });
+  write<T>(work: (db: Database) => T, by?: Deadline): Promise<T> {
+    return this.#writes.add(() => work(this), by);
   }
 
-  async #commit(): Promise<void> {
-    await setImmediate();
-    // SQLite's own way to wait for another server's lock would keep everybody waiting.
-    for (const deadline = Date.now() + PATIENCE_MS;; await setTimeout(5)) {
-      try {
-        const works = this.#waiting.map(({ work }) => work);
-        const done = this.#transact("BEGIN IMMEDIATE", () => works.map((work) => work()));
-        this.#waiting = [];
-        return done.forEach((resolve) => resolve());
-      } catch (error) {
-        if (error instanceof Locked && Date.now() < deadline) continue;
-        return this.#waiting.splice(0).forEach(({ reject }) => reject(error));
-      }
-    }
+  /** Lets what is written go to a log beside the file, so that nobody who reads has to wait. */
+  #log(): void {
+    if (this.#logs) return;
+    this.exec("PRAGMA journal_mode = WAL");
+    this.#logs = true;
+  }
+
+  /** Throws if the file that was opened is not there any more, or another one is in its place. */
+  #checkPlace(): void {
+    if (placeOf(this.#file) === this.#place) return;
+    throw new BadFile(
+      this.#file,
+      "it was removed or replaced; put it back and start the server again",
+    );
   }
 
   #transact<T>(begin: string, work: () => T): T {
-    this.exec(begin);
+    this.all(begin);
     try {
       const done = work();
-      this.exec("COMMIT");
+      this.all("COMMIT");
       return done;
     } catch (error) {
       try {
@@ -114,18 +125,20 @@ export class Database {
       throw error;
     }
   }
+
+  #explained<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw explain(error, this.#file);
+    }
+  }
 }
 
-class Locked extends Unavailable {}
-
-function attempt<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    const [said = ""] = error instanceof Error ? error.message.split(":") : []; // Deno adds the path
-    if (!OUTSIDE.has(said)) throw error;
-    throw new (said === LOCKED ? Locked : Unavailable)(said, { cause: error });
-  }
+/** Which file is there now. */
+function placeOf(file: string): string {
+  const { dev, ino } = statSync(file, { throwIfNoEntry: false }) ?? {};
+  return `${dev} ${ino}`;
 }
 
 const toSql = (value: Value) => typeof value === "string" ? escape(value) : Number(value);

@@ -1,86 +1,61 @@
-// Lists and walks in a SQLite file, long ones too, without keeping anybody else waiting.
+// Lists in a SQLite file, long ones too, without keeping anybody else waiting.
 
 import { setImmediate } from "node:timers/promises";
-import type { Database, Row } from "./database.ts";
-import { type Filter, passes, usesOnly } from "../filter.ts";
-import { type Deadline, type Part, SLICE, sliceOf, type Task } from "../store.ts";
+import { performance } from "node:perf_hooks";
+import type { Database } from "./database.ts";
+import { OWNER, TASK, toTask } from "./tasks.ts";
+import { type Filter, passes } from "../filter.ts";
+import { type Deadline, type Part, SLICE, sliceOf, type Task, Unavailable } from "../store.ts";
 
-/** The id of an owner who is still there, in a statement. */
-export const OWNER = "(SELECT id FROM users WHERE id = ? AND username IS NOT NULL)";
-/** What `toTask` makes a task of. */
-export const TASK = "SELECT id, done, revision, title, description FROM tasks";
+const STEP = 10_000; // tasks that are counted in one go
+const FEW = 100; // tasks that are read in one go, as each may be long
 
-export const toTask = ({ id, title, description, done, revision }: Row): Task => ({
-  id: Number(id),
-  title: `${title}`,
-  description: `${description}`,
-  done: done === 1,
-  revision: Number(revision),
-});
+/** The tasks that an index finds: all of an owner, or those of them that are done, or are not. */
+export const within = ({ done }: Filter) =>
+  `owner = ${OWNER}${done === undefined ? "" : ` AND done = ${Number(done === "true")}`}`;
 
-/** As the store's. */
-export async function list(
+/** A part of a list that has no filter but `done`; undefined if it begins far from either end. */
+export function nearPage(
   db: Database,
-  owner: string,
+  owner: number,
   filter: Filter,
   offset: number,
   limit: number,
-  by?: Deadline,
-): Promise<Part> {
-  const { done } = filter;
-  if (!usesOnly(filter, "done")) return await search(db, owner, filter, offset, limit, by);
-  return await db.read(() => {
-    const { id, tasks, finished, revision } = listOf(db, owner);
-    const total = done === undefined ? tasks : done === "true" ? finished : tasks - finished;
-    const condition = done === undefined ? "" : `AND done = ${done}`;
-    const end = Math.min(offset + Math.min(limit, SLICE.tasks), total);
-    // What lies before a page is counted through, so from the nearer end.
-    const backwards = offset > total / 2;
-    const [order, skip] = backwards ? ["DESC", total - end] : ["ASC", offset];
-    const sql = `${TASK} WHERE owner = ? ${condition} ORDER BY id ${order} LIMIT ? OFFSET ?`;
-    const rows = db.all(sql, id, Math.max(0, end - offset), skip);
-    const found = (backwards ? rows.reverse() : rows).map(toTask);
-    return { tasks: sliceOf(found, 0, limit), total, revision };
-  });
+): Part | undefined {
+  const { total, revision } = countsOf(db, owner, filter);
+  if (offset >= total) return { tasks: [], total, revision };
+  const { value, done } = seek(db, owner, filter, offset, total).next();
+  if (!done) return undefined;
+  return { tasks: sliceFrom(db, owner, filter, Number(value), limit), total, revision };
 }
 
-// Other requests have their turns meanwhile, so a connection of its own sees one moment.
-async function search(
-  store: Database,
-  owner: string,
+/** The same, wherever it begins. */
+export async function farPage(
+  view: Database,
+  owner: number,
   filter: Filter,
   offset: number,
   limit: number,
   by?: Deadline,
 ): Promise<Part> {
-  const db = store.another();
-  try {
-    db.exec("BEGIN");
-    const { revision } = listOf(db, owner);
-    const ids: number[] = [];
-    for await (const slice of walk(db, owner, filter, 0, by)) {
-      ids.push(...slice.map(({ id }) => id));
-    }
-    const page = ids.slice(offset, offset + Math.min(limit, SLICE.tasks));
-    const tasks = page.flatMap((id) => db.all(`${TASK} WHERE id = ?`, id).map(toTask));
-    return { tasks: sliceOf(tasks, 0, limit), total: ids.length, revision };
-  } finally {
-    db.close();
-  }
+  const { total, revision } = countsOf(view, owner, filter);
+  const steps = seek(view, owner, filter, offset, total);
+  let step = steps.next();
+  for (; !step.done; step = steps.next()) await pause(by);
+  return { tasks: sliceFrom(view, owner, filter, step.value, limit), total, revision };
 }
 
 /** As the store's. */
 export async function* walk(
   db: Database,
-  owner: string,
+  owner: number,
   filter: Filter,
   after: number,
   by?: Deadline,
 ): AsyncIterable<readonly Task[]> {
   const test = passes(filter);
-  const sql = `${TASK} WHERE owner = ${OWNER} AND id > ? ORDER BY id LIMIT ${SLICE.tasks}`;
   for (let last = after; !by?.gone;) {
-    const slice = sliceOf(db.all(sql, Number(owner), last).map(toTask), 0, Infinity);
+    const slice = sliceFrom(db, owner, filter, last + 1, SLICE.tasks);
     const end = slice.at(-1);
     if (end === undefined) return;
     yield slice.filter(test);
@@ -89,15 +64,54 @@ export async function* walk(
   }
 }
 
-function listOf(db: Database, owner: string) {
-  const { id = 0, tasks = 0, finished = 0, listRevision = 0 } = db.get(
-    "SELECT id, tasks, finished, listRevision FROM users WHERE id = ? AND username IS NOT NULL",
-    Number(owner),
-  ) ?? {};
-  return {
-    id: Number(id),
-    tasks: Number(tasks),
-    finished: Number(finished),
-    revision: Number(listRevision),
-  };
+/** Lets others have their turn. Throws Unavailable if nobody waits for the result any more. */
+export async function pause(by: Deadline | undefined): Promise<void> {
+  await setImmediate();
+  if (by === undefined || (!by.gone && performance.now() < by.until)) return;
+  throw new Unavailable("a search in a long list took too long");
+}
+
+/** Finds the id of the task at a place, step by step from the nearer end of the list. */
+function* seek(db: Database, owner: number, filter: Filter, place: number, total: number) {
+  const forwards = place < total / 2;
+  const sql = `SELECT id FROM tasks WHERE ${within(filter)}
+    AND id ${forwards ? "> ? ORDER BY id" : "< ? ORDER BY id DESC"} LIMIT 1 OFFSET ?`;
+  let id = forwards ? 0 : Number.MAX_SAFE_INTEGER;
+  for (let left = forwards ? place : total - 1 - place;; left -= STEP) {
+    id = Number(db.get(sql, owner, id, Math.min(left, STEP - 1))?.["id"]);
+    if (left < STEP) return id;
+    yield;
+  }
+}
+
+/** A slice of a list, from an id on. */
+function sliceFrom(db: Database, owner: number, filter: Filter, first: number, limit: number) {
+  const sql = `${TASK} WHERE ${within(filter)} AND id >= ? ORDER BY id LIMIT ?`;
+  return readSlice(limit, (tasks, count) => {
+    const id = (tasks.at(-1)?.id ?? first - 1) + 1;
+    return db.all(sql, owner, id, count).map(toTask);
+  });
+}
+
+/** Reads the tasks that follow those which are read, until they are a slice. */
+export function readSlice(
+  limit: number,
+  read: (tasks: readonly Task[], count: number) => Task[],
+): Task[] {
+  const most = Math.min(limit, SLICE.tasks);
+  const tasks: Task[] = [];
+  for (;;) {
+    const more = read(tasks, Math.min(FEW, most - tasks.length));
+    tasks.push(...more);
+    const slice = sliceOf(tasks, 0, most);
+    if (more.length < FEW || slice.length < tasks.length || slice.length === most) return slice;
+  }
+}
+
+/** How many tasks an owner has, counting the filter `done` alone, and the list's revision. */
+export function countsOf(db: Database, owner: number, { done }: Filter) {
+  const row = db.get(`SELECT tasks, finished, listRevision FROM users WHERE id = ${OWNER}`, owner);
+  const [tasks, finished] = [Number(row?.["tasks"] ?? 0), Number(row?.["finished"] ?? 0)];
+  const total = done === undefined ? tasks : done === "true" ? finished : tasks - finished;
+  return { total, revision: Number(row?.["listRevision"] ?? 0) };
 }

@@ -1,12 +1,14 @@
 // Tasks in a SQLite file: one machine, and what was answered is still there after a crash.
 
 import type { Database } from "./database.ts";
-import { list, OWNER, TASK, toTask, walk } from "./lists.ts";
-import { openDatabase } from "./schema.ts";
-import { addUser, clearSome, findUser, renew, updateUser } from "./users.ts";
+import { farPage, nearPage, walk } from "./lists.ts";
+import { openDatabase } from "./open.ts";
+import { search } from "./search.ts";
+import { addTask, getTask, removeTask, updateTask } from "./tasks.ts";
+import { addUser, clearSome, findUser, isSomeoneGone, removeUser, updateUser } from "./users.ts";
 import { Turns } from "../change.ts";
-import type { Filter } from "../filter.ts";
-import type { Deadline, Part, Store, Task, TaskFields, User, UserFields } from "../store.ts";
+import { type Filter, usesOnly } from "../filter.ts";
+import type { Deadline, Store, Task, TaskFields, User, UserFields } from "../store.ts";
 
 /** A store in a file, which several servers on a machine may share. */
 export class SqliteStore implements Store {
@@ -21,15 +23,20 @@ export class SqliteStore implements Store {
     this.epoch = String(db.get("SELECT epoch FROM store")?.["epoch"]);
   }
 
-  /** Opens a file, made where there is none. Throws an error whose message names the mend. */
+  /** Opens a file, made if there is none. Throws an error whose message names the mend. */
   static async open(file: string): Promise<SqliteStore> {
     const store = new SqliteStore(await openDatabase(file));
     store.#clear(); // an earlier server may have ended before it had done so
     return store;
   }
 
-  list(owner: string, filter: Filter, offset: number, limit: number, by?: Deadline): Promise<Part> {
-    return list(this.#db, owner, filter, offset, limit, by);
+  async list(owner: string, filter: Filter, offset: number, limit: number, by?: Deadline) {
+    const page = [Number(owner), filter, offset, limit] as const;
+    if (!usesOnly(filter, "done")) {
+      return await this.#db.view((view) => search(view, ...page, by), by);
+    }
+    return await this.#db.read((db) => nearPage(db, ...page)) ??
+      await this.#db.view((view) => farPage(view, ...page, by), by);
   }
 
   walk(
@@ -38,68 +45,51 @@ export class SqliteStore implements Store {
     after: number,
     by?: Deadline,
   ): AsyncIterable<readonly Task[]> {
-    return walk(this.#db, owner, filter, after, by);
+    return walk(this.#db, Number(owner), filter, after, by);
   }
 
   get(owner: string, id: number): Promise<Task | undefined> {
-    const sql = `${TASK} WHERE id = ? AND owner = ${OWNER}`;
-    return this.#db.read(() => this.#db.all(sql, id, Number(owner)).map(toTask)[0]);
+    return this.#db.read((db) => getTask(db, Number(owner), id));
   }
 
-  add(owner: string, fields: TaskFields): Promise<Task | undefined> {
-    return this.#db.write(() => this.#add(Number(owner), fields));
+  add(owner: string, fields: TaskFields, by?: Deadline): Promise<Task | undefined> {
+    return this.#db.write((db) => addTask(db, Number(owner), fields), by);
   }
 
-  update(owner: string, task: Task, changes: Partial<TaskFields>): Promise<Task | undefined> {
-    return this.#db.write(() => {
-      if (!this.#holds(owner, task)) return undefined;
-      const { title, description, done } = { ...task, ...changes };
-      const revision = this.#revise(Number(owner), 0, Number(done) - Number(task.done));
-      const sql = `UPDATE tasks SET done = ?, revision = ?, title = ?, description = ?
-        WHERE id = ?`;
-      this.#db.all(sql, done, revision, title, description, task.id);
-      return { id: task.id, title, description, done, revision };
-    });
+  update(owner: string, task: Task, changes: Partial<TaskFields>, by?: Deadline) {
+    return this.#db.write((db) => updateTask(db, Number(owner), task, changes), by);
   }
 
-  remove(owner: string, task: Task): Promise<boolean> {
-    return this.#db.write(() => {
-      if (!this.#holds(owner, task)) return false;
-      this.#revise(Number(owner), -1, -Number(task.done));
-      this.#db.all("DELETE FROM tasks WHERE id = ?", task.id);
-      return true;
-    });
+  remove(owner: string, task: Task, by?: Deadline): Promise<boolean> {
+    return this.#db.write((db) => removeTask(db, Number(owner), task), by);
   }
 
   user(username: string): Promise<User | undefined> {
-    return this.#db.read(() => findUser(this.#db, username));
+    return this.#db.read((db) => findUser(db, username));
   }
 
-  addUser(username: string, fields: UserFields): Promise<User | undefined> {
-    return this.#db.write(() => addUser(this.#db, username, fields));
+  addUser(username: string, fields: UserFields, by?: Deadline): Promise<User | undefined> {
+    return this.#db.write((db) => addUser(db, username, fields), by);
   }
 
   addFirst(username: string, fields: UserFields, tasks: readonly TaskFields[]) {
-    return this.#db.write(() => {
-      const row = this.#db.get("SELECT revision FROM store");
-      if (row?.["revision"] !== 0) return undefined; // something was written
-      const user = addUser(this.#db, username, fields);
-      for (const task of tasks) this.#add(Number(user?.id), task);
+    return this.#db.write((db) => {
+      // The first write of all makes the first revision.
+      if (db.get("SELECT revision FROM store")?.["revision"] !== 0) return undefined;
+      const user = addUser(db, username, fields);
+      for (const task of tasks) addTask(db, Number(user?.id), task);
       return user;
     });
   }
 
-  updateUser(user: User, changes: Partial<UserFields>): Promise<User | undefined> {
-    return this.#db.write(() => updateUser(this.#db, user, changes));
+  updateUser(user: User, changes: Partial<UserFields>, by?: Deadline): Promise<User | undefined> {
+    return this.#db.write((db) => updateUser(db, user, changes), by);
   }
 
-  async removeUser({ id, revision }: User): Promise<boolean> {
-    const sql = `UPDATE users SET username = NULL, password = '', email = ''
-      WHERE id = ? AND revision = ? AND username IS NOT NULL RETURNING id`;
-    const gone = await this.#db.write(() => this.#db.get(sql, Number(id), revision));
-    if (gone === undefined) return false;
-    this.#clear();
-    return true;
+  async removeUser(user: User, by?: Deadline): Promise<boolean> {
+    const removed = await this.#db.write((db) => removeUser(db, user), by);
+    if (removed) this.#clear();
+    return removed;
   }
 
   async close(): Promise<void> {
@@ -108,34 +98,10 @@ export class SqliteStore implements Store {
     this.#db.close();
   }
 
-  #add(owner: number, { title, description, done }: TaskFields): Task | undefined {
-    if (this.#db.get(`SELECT 1 WHERE ${OWNER} IS NOT NULL`, owner) === undefined) return undefined;
-    const revision = this.#revise(owner, 1, Number(done));
-    const sql = `INSERT INTO tasks (owner, done, revision, title, description)
-      VALUES (?, ?, ?, ?, ?) RETURNING id`;
-    const row = this.#db.get(sql, owner, done, revision, title, description);
-    return { id: Number(row?.["id"]), title, description, done, revision };
-  }
-
-  /** Whether a task is in an owner's list as it was read. */
-  #holds(owner: string, { id, revision }: Task): boolean {
-    const sql = `SELECT 1 FROM tasks WHERE id = ? AND revision = ? AND owner = ${OWNER}`;
-    return this.#db.get(sql, id, revision, Number(owner)) !== undefined;
-  }
-
-  /** Renews an owner's list, which has so many tasks more, and so many of them finished. */
-  #revise(owner: number, tasks: number, finished: number): number {
-    const revision = renew(this.#db);
-    const sql = `UPDATE users SET listRevision = ?, tasks = tasks + ?, finished = finished + ?
-      WHERE id = ?`;
-    this.#db.all(sql, revision, tasks, finished, owner);
-    return revision;
-  }
-
   /** Clears away what is left of users who are gone, behind everything else. */
   #clear(): void {
     const clear = async () => {
-      while (!this.#closed && await this.#db.write(() => clearSome(this.#db)));
+      while (!this.#closed && await this.#db.read(isSomeoneGone)) await this.#db.write(clearSome);
     };
     // If the file cannot be written now, the next removal or start goes on with it.
     this.#clearing = this.#clearing.then(clear).catch(() => {});

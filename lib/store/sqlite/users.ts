@@ -54,13 +54,23 @@ export function updateUser(
   return { ...now, password, email, revision };
 }
 
+/** Takes the name from a user, whose tasks are cleared away later. False if it is not as read. */
+export function removeUser(db: Database, { id, revision }: User): boolean {
+  const sql = `UPDATE users SET username = NULL, password = '', email = ''
+    WHERE id = ? AND revision = ? AND username IS NOT NULL RETURNING id`;
+  return db.get(sql, Number(id), revision) !== undefined;
+}
+
+/** Whether there is anything to clear away. */
+export const isSomeoneGone = (db: Database) =>
+  db.get("SELECT 1 FROM users WHERE username IS NULL") !== undefined;
+
 /**
  * Deletes some tasks of users who are gone; if there are none, the users. Another server may do the
- * same, so whose tasks go is asked each time. Returns whether there may be more.
+ * same, so whose tasks go is asked each time.
  */
-export function clearSome(db: Database): boolean {
+export function clearSome(db: Database): void {
   const tasks = db.all(`DELETE FROM tasks WHERE id IN (SELECT tasks.id FROM users
     JOIN tasks ON owner = users.id WHERE username IS NULL LIMIT 500) RETURNING id`);
   if (tasks.length === 0) db.all("DELETE FROM users WHERE username IS NULL");
-  return tasks.length > 0;
 }

@@ -2,6 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import type { Database } from "./database.ts";
+import { BadFile } from "./errors.ts";
 import { escape, PROOF } from "./text.ts";
 
 const TABLES = `CREATE TABLE store (epoch TEXT NOT NULL, revision INTEGER NOT NULL) STRICT;
@@ -42,10 +43,10 @@ const NEW_USERS = `CREATE TABLE newUsers (
   ALTER TABLE newUsers RENAME TO users`;
 
 /** What makes each version of the tables out of the one before. */
-export const VERSIONS: readonly ((db: Database) => void)[] = [
+export const VERSIONS: readonly ((db: Database, file: string) => void)[] = [
   (db) => db.exec(TABLES),
-  (db) => {
-    escapeText(db);
+  (db, file) => {
+    escapeText(db, file);
     db.exec(NEW_USERS);
     db.exec("ALTER TABLE store ADD COLUMN proof TEXT NOT NULL DEFAULT ''");
     db.all("UPDATE store SET proof = ?", PROOF);
@@ -55,11 +56,11 @@ export const VERSIONS: readonly ((db: Database) => void)[] = [
 const COLUMNS = [["users", "email"], ["tasks", "title"], ["tasks", "description"]] as const;
 
 /** Version 1 kept text as it is, in UTF-16. What `escape` would change is written again. */
-function escapeText(db: Database): void {
+function escapeText(db: Database, file: string): void {
   for (const { text } of texts(db, "users", "username")) {
     // The mark of a SQLite before 3.51, which took the bytes of UTF-16 for UTF-8.
     if (text.includes("\0")) {
-      throw new Error("an older Node has garbled its text; restore a backup or name another file");
+      throw new BadFile(file, "an older Node has garbled its text; restore a backup");
     }
   }
   for (const [table, column] of COLUMNS) {
