@@ -1,0 +1,91 @@
+// How a change is made: one after the other on this server, and again if another was quicker.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
+import { change, Turns } from "../../lib/store/change.ts";
+import { Unavailable } from "../../lib/store/store.ts";
+
+/** A number in a store, of which only that may be written which was read. */
+function fixture() {
+  const counts = { reads: 0, writes: 0 };
+  let current = { value: 0 };
+  return {
+    turns: new Turns(),
+    counts,
+    value: () => current.value,
+    async read() {
+      counts.reads++;
+      await setImmediate();
+      return current;
+    },
+    async write(read: { value: number }) {
+      counts.writes++;
+      await setImmediate();
+      if (read !== current) return undefined;
+      return current = { value: read.value + 1 };
+    },
+    /** Another server's. */
+    overtake: () => current = { value: current.value + 100 },
+  };
+}
+
+test("changes of the same key follow one another, in the order in which they came", async () => {
+  const store = fixture();
+  const order: number[] = [];
+  await Promise.all(Array.from({ length: 20 }, async (_, i) => {
+    await change(store, "task 1", store.read, store.write);
+    order.push(i);
+  }));
+  assert.equal(store.value(), 20);
+  assert.deepEqual(store.counts, { reads: 20, writes: 20 });
+  assert.deepEqual(order, order.toSorted((x, y) => x - y));
+});
+
+test("changes of other keys do not wait", async () => {
+  const store = fixture();
+  const stuck = change(store, "task 1", () => new Promise<never>(() => {}), store.write);
+  await change(store, "task 2", store.read, store.write);
+  assert.equal(store.value(), 1);
+  stuck.catch(() => {});
+});
+
+test("a failure is passed on, and the next one has its turn", async () => {
+  const store = fixture();
+  const fails = (at: "read" | "write") => () => Promise.reject(new Error(at));
+  const results = await Promise.allSettled([
+    change(store, "task 1", fails("read"), store.write),
+    change(store, "task 1", store.read, fails("write")),
+    change(store, "task 1", () => {
+      throw new Error("at once");
+    }, store.write),
+    change(store, "task 1", store.read, store.write),
+  ]);
+  const told = results.map((result) =>
+    result.status === "rejected" ? `${result.reason}` : result.value
+  );
+  assert.deepEqual(told, ["Error: read", "Error: write", "Error: at once", { value: 1 }]);
+});
+
+test("if another server was quicker, it reads and writes again", async () => {
+  const store = fixture();
+  let quicker = 3;
+  const written = await change(store, "task 1", store.read, (read) => {
+    if (quicker-- > 0) store.overtake();
+    return store.write(read);
+  });
+  assert.deepEqual(written, { value: 301 });
+  assert.deepEqual(store.counts, { reads: 4, writes: 4 });
+});
+
+test("if another server is quicker again and again, it gives up", async () => {
+  const store = fixture();
+  const overtaken = change(store, "task 1", store.read, (read) => {
+    store.overtake();
+    return store.write(read);
+  });
+  await assert.rejects(overtaken, Unavailable);
+  const { writes } = store.counts;
+  assert.ok(writes >= 3 && writes <= 10, `${writes} writes`);
+  await change(store, "task 1", store.read, store.write); // and keeps nobody waiting
+});

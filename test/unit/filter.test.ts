@@ -1,0 +1,77 @@
+// The filters of a list, value by value; test/store holds every store to them.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Filter, FILTERS, passes, usesOnly } from "../../lib/store/filter.ts";
+import type { TaskFields } from "../../lib/store/store.ts";
+import { task } from "../tools/stores.ts";
+
+const MILK = task({ title: "Buy milk", description: "Two bottles", done: true });
+
+const ROWS: [filter: Filter, passes: boolean, fields?: Partial<TaskFields>][] = [
+  [{}, true],
+  [{ done: undefined, title_prefix: undefined, q: undefined }, true],
+  [{ done: "true" }, true],
+  [{ done: "false" }, false],
+  [{ done: "false" }, true, { done: false }],
+  [{ title_prefix: "" }, true],
+  [{ title_prefix: "Buy" }, true],
+  [{ title_prefix: "Buy milk" }, true],
+  [{ title_prefix: "Buy milk " }, false],
+  [{ title_prefix: "buy" }, false],
+  [{ title_prefix: "milk" }, false],
+  [{ title_prefix: "Two" }, false],
+  [{ title_prefix: "B.*" }, false],
+  [{ title_prefix: "\u00e9" }, false, { title: "e\u0301" }],
+  [{ q: "" }, true],
+  [{ q: "MILK" }, true],
+  [{ q: "y m" }, true],
+  [{ q: "bottle" }, true],
+  [{ q: "milk bottles" }, false], // one text, not two words
+  [{ q: "milkTwo" }, false], // not across the two
+  [{ q: "." }, false],
+  [{ q: "ÜBER" }, true, { title: "über" }],
+  [{ q: "über" }, true, { description: "ÜBER" }],
+  [{ q: "\0" }, true, { title: "\0" }],
+  [{ done: "true", title_prefix: "Buy", q: "TWO" }, true],
+  [{ done: "false", title_prefix: "Buy", q: "TWO" }, false],
+  [{ done: "true", title_prefix: "buy", q: "TWO" }, false],
+  [{ done: "true", title_prefix: "Buy", q: "three" }, false],
+];
+
+test("a task passes if it passes every filter that is set", () => {
+  for (const [filter, expected, fields] of ROWS) {
+    const one = { ...MILK, ...fields, id: 1, revision: 1 };
+    assert.equal(passes(filter)(one), expected, JSON.stringify([filter, fields]));
+  }
+  for (const name in FILTERS) {
+    const rows = ROWS.filter(([filter]) => Object.keys(filter).join() === name);
+    assert.equal(new Set(rows.map(([, expected]) => expected)).size, 2, `no rows for ${name}`);
+  }
+});
+
+test("a filter says what its values look like", () => {
+  const { form } = FILTERS.done;
+  for (const value of ["true", "false"]) assert.match(value, form);
+  for (const value of ["", "TRUE", "yes", "1", "true\n", " true"]) assert.doesNotMatch(value, form);
+  for (const { form } of [FILTERS.title_prefix, FILTERS.q]) {
+    for (const value of ["", "\n", "\0", "😀"]) assert.match(value, form);
+  }
+  for (const [name, { mustBe }] of Object.entries(FILTERS)) assert.match(mustBe, /^\w/, name);
+});
+
+test("a store learns whether it may take a shorter way", () => {
+  const rows: [filter: Filter, names: (keyof Filter)[], expected: boolean][] = [
+    [{}, [], true],
+    [{ done: undefined }, [], true],
+    [{ done: "true" }, [], false],
+    [{ title_prefix: "" }, [], false],
+    [{ done: "true" }, ["done"], true],
+    [{ done: "true", q: undefined }, ["done"], true],
+    [{ done: "true", q: "" }, ["done"], false],
+    [{ q: "x" }, ["done", "q"], true],
+  ];
+  for (const [filter, names, expected] of rows) {
+    assert.equal(usesOnly(filter, ...names), expected, JSON.stringify([filter, names]));
+  }
+});
