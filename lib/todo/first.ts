@@ -43,7 +43,8 @@ export async function refuseKnownPassword(
   { user, reachable }: { user: string; reachable: string | undefined },
 ): Promise<void> {
   if (reachable === undefined) return;
-  for (const username of [user, TUTORIAL.username]) {
+  for (const username of new Set([user, TUTORIAL.username])) {
+    if (await accounts.store.user(username) === undefined) continue;
     const field = basic({ username, password: TUTORIAL.password });
     if (await accounts.authenticate(field, NOBODY) === undefined) continue;
     const mend = `change the password of ${username} before others reach this server`;

@@ -76,7 +76,10 @@ export class FairQueue {
     const networks = [...this.#lines.keys()];
     const trusted = networks.find((network) => !this.#suspects.has(network));
     const network = trusted ?? (this.#rest === undefined ? networks[0] : undefined);
-    if (network === undefined) return;
+    if (network === undefined) {
+      if (networks.length > 0) this.#rest?.ref(); // a job waits for its end
+      return;
+    }
     this.#busy = true;
     this.#last = network;
     this.#lines.get(network)?.shift()?.begin();

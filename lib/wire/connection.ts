@@ -2,10 +2,13 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { HttpError } from "../http/reply.ts";
+import { errorReply, type HttpError, type Reply } from "../http/reply.ts";
 
 const MOST_WAITING = 16; // pipelined requests; what follows these stays in the kernel
 const SMALL = 64 * 1024; // bytes of unread content that node may read to keep the connection
+
+/** From a request to its reply. `response` is passed only so that 100 Continue can be written. */
+export type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<Reply>;
 
 /** A request and its response. */
 export interface Exchange {
@@ -53,6 +56,22 @@ export class Connection {
       response.once("close", resolve);
       this.#socket.once("close", () => resolve());
     });
+  }
+
+  /** Whether it waits for a request: the first one, or the next. */
+  get isIdle(): boolean {
+    return this.last === undefined || this.last.response.writableFinished;
+  }
+
+  /** The reply to a request: that of `answer`, or what went wrong. */
+  async replyTo(answer: Answer, { request, response }: Exchange): Promise<Reply> {
+    try {
+      if (this.failure !== undefined && !request.complete) return this.failure;
+      return await answer(request, response);
+    } catch (error) {
+      // If the parser failed in the content, that is what the client should hear.
+      return errorReply(request.complete ? error : this.failure ?? error);
+    }
   }
 
   /** Whether it can take another request after this one, which has its reply. */

@@ -5,17 +5,15 @@ import { Buffer } from "node:buffer";
 import { IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { errorReply, type HttpError, type Reply } from "../http/reply.ts";
-import { Connection, type Exchange } from "./connection.ts";
+import { type Answer, Connection, type Exchange } from "./connection.ts";
 import type { Log } from "./log.ts";
 import { parserFailure } from "./refusals.ts";
 import { printReply, send } from "./send.ts";
 
-/** From a request to its reply. `response` is passed only so that 100 Continue can be written. */
-export type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<Reply>;
-
 /** Called for every reply, errors too; may add header fields. */
 export type Finish = (request: IncomingMessage, reply: Reply) => Reply;
 
+const MOST_OPEN = 2000; // connections
 const MOST_WAITING = 5000; // pipelined requests on all connections: each takes 10 kB
 const UNREAD_MS = 60_000; // for a client to take the next bytes of a response
 const LINGER_MS = 1000; // for a client to read its last response before the connection is gone
@@ -38,9 +36,17 @@ export class Connections {
     // tracked. On Bun, which has no setSecureContext, "connection" means that already.
     const begins = "setSecureContext" in server ? "secureConnection" : "connection";
     server.on(begins, (socket: Socket) => {
+      if (this.#open.size >= MOST_OPEN) this.#makeRoom(socket);
       this.#open.set(socket, new Connection(socket));
       socket.on("close", () => this.#open.delete(socket));
     });
+  }
+
+  /** Ends the connection that came first of those that are idle; if none is, the new one. */
+  #makeRoom(newest: Socket): void {
+    const idle = [...this.#open].find(([, connection]) => connection.isIdle);
+    const [socket] = idle ?? [newest];
+    socket.destroy();
   }
 
   /** One request: waits for its turn, gets the reply, sends and logs it. */
@@ -54,7 +60,7 @@ export class Connections {
     connection.last = exchange;
     if (response.socket === null && !await this.#turn(connection, response)) socket.destroy();
     if (socket.destroyed) return;
-    const reply = await replyTo(answer, exchange, connection);
+    const reply = await connection.replyTo(answer, exchange);
     if (response.headersSent) return; // parserFailed has responded
     const goesOn = this.#server.listening && connection.goesOn(request);
     await this.#send(exchange, reply, !goesOn);
@@ -96,7 +102,7 @@ export class Connections {
     connection.failure = parserFailure(error);
     const { last, failure } = connection;
     if (last === undefined || last.request.complete) return void this.refuse(socket, failure);
-    // It is the content of the last request that failed. If its turn has not come, replyTo will respond.
+    // It is the content of the last request that failed. If its turn has not come, `replyTo` will respond.
     const { response } = last;
     if (response.writableEnded) socket.destroy();
     else if (response.headersSent) response.once("finish", () => socket.destroySoon());
@@ -131,19 +137,5 @@ export class Connections {
     const deadline = setTimeout(() => this.#server.closeAllConnections(), STOP_MS);
     await closed;
     clearTimeout(deadline);
-  }
-}
-
-async function replyTo(
-  answer: Answer,
-  { request, response }: Exchange,
-  connection: Connection,
-): Promise<Reply> {
-  try {
-    if (connection.failure !== undefined && !request.complete) return connection.failure;
-    return await answer(request, response);
-  } catch (error) {
-    // If the parser failed in the content, that is what the client should hear.
-    return errorReply(request.complete ? error : connection.failure ?? error);
   }
 }

@@ -3,11 +3,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerOptions } from "node:http";
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { type Answer, Connections, type Finish } from "./connections.ts";
+import type { Answer } from "./connection.ts";
+import { Connections, type Finish } from "./connections.ts";
 import type { Log } from "./log.ts";
 import { NO_PROXY, unexpected } from "./refusals.ts";
-
-const MOST_CONNECTIONS = 2000;
 
 /** Options for any server that is passed to `serve`. */
 export const LIMITS: ServerOptions = {
@@ -29,7 +28,6 @@ export function serve(
   // Otherwise a client that closes its sending side early, as nc does, gets no slow response.
   Object.assign(server, { httpAllowHalfOpen: true });
   server.maxHeadersCount = 0; // otherwise node drops the rest unseen; readTarget counts them
-  server.maxConnections = MOST_CONNECTIONS;
   const connections = new Connections(server, log, finish);
 
   const handler = (answer: Answer) => (request: IncomingMessage, response: ServerResponse) =>

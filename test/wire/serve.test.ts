@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
 import type { Reply } from "../../lib/http/reply.ts";
-import type { Answer } from "../../lib/wire/connections.ts";
+import type { Answer } from "../../lib/wire/connection.ts";
 import { serve } from "../../lib/wire/server.ts";
 import { ask, bytes, dial, ON_NODE, open, OVER_TLS, start, statuses } from "../tools/start.ts";
 
