@@ -39,7 +39,7 @@ const KINDS: Kind[] = [
   {
     name: "EtcdStore",
     skip: NO_ETCD,
-    many: 600,
+    many: 520,
     lasts: true,
     async place() {
       const { url } = await (cluster ??= startCluster(3));
