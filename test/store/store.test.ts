@@ -39,10 +39,10 @@ const KINDS: Kind[] = [
   {
     name: "EtcdStore",
     skip: NO_ETCD,
-    many: 520,
+    many: 600,
     lasts: true,
     async place() {
-      const { url } = await (cluster ??= startCluster(3));
+      const { url } = await (cluster ??= startCluster(1));
       const prefix = `${randomUUID()}/`;
       return () => EtcdStore.open(url, prefix);
     },
