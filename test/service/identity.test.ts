@@ -103,8 +103,10 @@ test("a list that is read slowly ends with its account", async (t) => {
   const description = "x".repeat(60_000); // in all more than sockets and kernels buffer
   for (let i = 0; i < 160; i += 20) {
     const content = { title: "before", description };
-    const asked = Array.from({ length: 20 }, () =>
-      ask(server, "POST /tasks", { ...as(OLD), content }));
+    const asked = Array.from(
+      { length: 20 },
+      () => ask(server, "POST /tasks", { ...as(OLD), content }),
+    );
     for (const { status } of await Promise.all(asked)) assert.equal(status, 201);
   }
   const { socket } = await open(t, server.port);

@@ -42,7 +42,7 @@ const KINDS: Kind[] = [
     many: 600,
     lasts: true,
     async place() {
-      const { url } = await (cluster ??= startCluster(3));
+      const { url } = await (cluster ??= startCluster(1));
       const prefix = `${randomUUID()}/`;
       return () => EtcdStore.open(url, prefix);
     },

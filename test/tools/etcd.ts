@@ -101,7 +101,9 @@ export async function startCluster(size: number): Promise<Cluster> {
         network.ids.set(id, name);
       },
       async kill() {
-        if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+        if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) {
+          return;
+        }
         child.kill("SIGKILL");
         await once(child, "exit");
       },

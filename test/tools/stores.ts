@@ -66,12 +66,15 @@ export async function walked(
   store: Store,
   owner: string,
   filter: Filter = {},
-  { after = 0, meanwhile = async (_: readonly Task[]) => {} } = {},
+  { after = 0, meanwhile }: {
+    readonly after?: number;
+    meanwhile?(slice: readonly Task[]): void | Promise<void>;
+  } = {},
 ): Promise<Task[]> {
   const tasks: Task[] = [];
   for await (const slice of store.walk(owner, filter, after)) {
     tasks.push(...slice);
-    await meanwhile(slice);
+    await meanwhile?.(slice);
   }
   return tasks;
 }

@@ -25,7 +25,7 @@ const ROWS: [filter: Filter, passes: boolean, fields?: Partial<TaskFields>][] = 
   [{ title_prefix: "\u00e9" }, false, { title: "e\u0301" }],
   [{ q: "" }, true],
   [{ q: "MILK" }, true],
-  [{ q: "y m" }, true],
+  [{ q: "buy M" }, true],
   [{ q: "bottle" }, true],
   [{ q: "milk bottles" }, false], // one text, not two words
   [{ q: "milkTwo" }, false], // not across the two

@@ -163,7 +163,8 @@ test("half of the heap is room", async () => {
   assert.throws(takes("a", half / 2 + 1), Full);
   for (const owner of ["a", "b"]) room.take(owner, half / 2 - 1);
   assert.throws(takes("c", 3), Full);
-  room.leave("a");
+  for (const owner of ["a", "a", "nobody"]) room.leave(owner);
+  assert.throws(takes("c", half / 2 + 2), Full);
   room.take("c", half / 2);
 });
 

@@ -60,7 +60,11 @@ export function listPromises(kind: Kind): void {
       });
       await Promise.all(removals);
     }
-    for (const { id } of tasks) assert.deepEqual(await store.get(a.id, id), here.get(id));
+    for (let i = 0; i < tasks.length; i += 20) {
+      const some = tasks.slice(i, i + 20);
+      const read = await Promise.all(some.map(({ id }) => store.get(a.id, id)));
+      assert.deepEqual(read, some.map(({ id }) => here.get(id)));
+    }
     const { tasks: part, total } = await store.list(a.id, {}, 190, 20);
     assert.deepEqual(part, [...here.values()].slice(190, 210));
     assert.equal(total, here.size);
@@ -100,7 +104,7 @@ export function listPromises(kind: Kind): void {
       (i) => [i % 8 === 0 ? b.id : a.id, { title: `${i}`, done: i % 3 === 0 }],
     );
     let slices = 0;
-    const meanwhile = async (slice: readonly Task[]) => isSlice(slice, `slice ${++slices}`);
+    const meanwhile = (slice: readonly Task[]) => isSlice(slice, `slice ${++slices}`);
     const tasks = await walked(store, a.id, {}, { meanwhile });
     assert.ok(slices > 1);
     assert.deepEqual(tasks, await all(store, a.id));
@@ -192,7 +196,7 @@ export function listPromises(kind: Kind): void {
         assert.equal(total, passing.length);
         offset += slice.length;
       }
-      const meanwhile = async (slice: readonly Task[]) => isSlice(slice, name);
+      const meanwhile = (slice: readonly Task[]) => isSlice(slice, name);
       assert.deepEqual(await walked(store, a.id, filter, { meanwhile }), passing, name);
     }
   });
