@@ -1,6 +1,6 @@
 // Opens a SQLite file: makes it if it is new, refuses what is not ours.
 
-import { existsSync, statSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Database } from "./database.ts";
@@ -28,10 +28,10 @@ export async function openDatabase(file: string): Promise<Database> {
   const path = resolve(file);
   const hasLog = () => existsSync(`${path}-wal`);
   const open = () => {
-    const found = { isNew: isEmpty(path), hasLog: hasLog() };
+    const hadLog = hasLog();
     const db = new Database(file, (readOnly) => new DatabaseSync(path, { readOnly }));
     try {
-      prepare(db, file, found);
+      prepare(db, file, hadLog);
       return db;
     } catch (error) {
       db.close();
@@ -46,5 +46,3 @@ export async function openDatabase(file: string): Promise<Database> {
     throw error instanceof BadFile ? new Error(error.message, { cause: error }) : error;
   }
 }
-
-const isEmpty = (file: string) => statSync(file, { throwIfNoEntry: false })?.size === 0;

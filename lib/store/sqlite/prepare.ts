@@ -14,15 +14,11 @@ export class Incomplete extends BadFile {
   }
 }
 
-/** Makes a file ready for use. Throws BadFile. `hasLog`: there was a log before it was opened. */
-export function prepare(
-  db: Database,
-  file: string,
-  { isNew, hasLog }: { isNew: boolean; hasLog: boolean },
-): void {
+/** Makes a file ready for use. `hadLog`: before it was opened. Throws BadFile. */
+export function prepare(db: Database, file: string, hadLog: boolean): void {
   db.exec("PRAGMA busy_timeout = 5000"); // another server may be making the same file
   const logs = pragma(db, "journal_mode") === "wal"; // since the first write: see Database
-  if (!isNew) checkOwner(db, file, logs);
+  checkOwner(db, file, logs);
   if (pragma(db, "quick_check(1)") !== "ok") {
     throw new BadFile(file, "it is damaged; restore a backup");
   }
@@ -34,7 +30,7 @@ export function prepare(
     db.exec(`PRAGMA application_id = ${APPLICATION}; PRAGMA user_version = ${VERSIONS.length}`);
     const { proof, revision } = db.get("SELECT proof, revision FROM store") ?? {};
     if (proof !== PROOF) throw new BadFile(file, "its text does not read back; use another Node");
-    if (logs && revision === 0 && !hasLog) throw new Incomplete(file);
+    if (logs && revision === 0 && !hadLog) throw new Incomplete(file);
     // A backup is not in the mode of a log. Clients may have seen later states than it has.
     if (!logs && revision !== 0) db.exec("UPDATE store SET epoch = lower(hex(randomblob(4)))");
   });
@@ -43,6 +39,7 @@ export function prepare(
 
 function checkOwner(db: Database, file: string, logs: boolean): void {
   const isBlank = db.get("SELECT 1 FROM sqlite_schema") === undefined;
+  if (isBlank && pragma(db, "page_count") === 0) return; // a new file
   if (isBlank && logs) throw new Incomplete(file);
   if (pragma(db, "application_id") !== APPLICATION) {
     throw new BadFile(file, "it is another program's database; name another file");
