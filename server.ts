@@ -35,7 +35,8 @@ try {
 async function start(options: Options): Promise<void> {
   const { publicUrl, host } = options;
   const { https, finish } = await usable(() => extensions(options));
-  const store = await usable(() => openStore(options.db, options.registration ? 0.1 : 1));
+  const share = options.registration ? 0.1 : 1;
+  const store = await usable(() => openStore(options.db, share, options.etcdUser));
   const accounts = new Accounts(store, options.registration);
   await fill(accounts, options);
   await usable(() => refuseKnownPassword(accounts, options));

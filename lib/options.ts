@@ -23,6 +23,7 @@ export const HELP = `Usage: npx -y tsx server.ts [options]
   --help                this text
 
 TODO_USER and TODO_PASSWORD name the first user (miguel, python).
+TODO_ETCD_USER and TODO_ETCD_PASSWORD are for an etcd with users.
 `;
 
 const FLAGS = {
@@ -51,6 +52,7 @@ export function readOptions(args: string[], env: Readonly<Record<string, string 
   const db = flags.db ?? (env["TODO_DB"] || undefined);
   const user = env["TODO_USER"] || TUTORIAL.username;
   const password = env["TODO_PASSWORD"] || TUTORIAL.password;
+  const [name, secret] = [env["TODO_ETCD_USER"] ?? "", env["TODO_ETCD_PASSWORD"] ?? ""];
   const cert = flags["tls-cert"] ?? (env["TODO_TLS_CERT"] || undefined);
   const key = flags["tls-key"] ?? (env["TODO_TLS_KEY"] || undefined);
   const url = flags["public-url"] ?? env["TODO_PUBLIC_URL"];
@@ -68,6 +70,9 @@ export function readOptions(args: string[], env: Readonly<Record<string, string 
   if (!isUsername(user)) {
     throw new UsageError("TODO_USER must be 1 to 64 letters, digits, dots, hyphens, underscores");
   }
+  if ((name === "") !== (secret === "")) {
+    throw new UsageError("set both TODO_ETCD_USER and TODO_ETCD_PASSWORD, or neither");
+  }
   const reachable = reachableAs(host, publicUrl);
   checkPassword(password, reachable);
   if ((cert === undefined) !== (key === undefined)) {
@@ -80,6 +85,7 @@ export function readOptions(args: string[], env: Readonly<Record<string, string 
     host,
     reachable,
     db,
+    etcdUser: name === "" ? undefined : { name, password: secret },
     user,
     password,
     tls: cert !== undefined && key !== undefined ? { cert, key } : undefined,

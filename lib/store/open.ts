@@ -7,11 +7,15 @@ import type { Store } from "./store.ts";
  * Opens a store: in memory, where one account may take `share` of it all; or in a SQLite file, or on
  * an etcd cluster. Throws an Error that says in one line what is wrong, Unavailable if it may pass.
  */
-export async function openStore(db: string | undefined, share: number): Promise<Store> {
+export async function openStore(
+  db: string | undefined,
+  share: number,
+  etcdUser?: { readonly name: string; readonly password: string },
+): Promise<Store> {
   if (db === undefined) return new MemoryStore(share);
   if (/^etcds?:/i.test(db)) {
     const { EtcdStore } = await import("./etcd/store.ts");
-    return await EtcdStore.open(db);
+    return await EtcdStore.open(db, undefined, etcdUser);
   }
   const { SqliteStore } = await import("./sqlite/store.ts");
   return await SqliteStore.open(db);

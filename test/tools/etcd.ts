@@ -27,6 +27,8 @@ export const HOST = process.platform === "linux"
 export interface Member {
   /** `127.0.0.1:2379` */
   readonly address: string;
+  /** Where other members reach it. */
+  readonly peer: string;
   /** Starts it, and waits until it serves clients. */
   start(): Promise<void>;
   /** Ends it as a power cut does. */
@@ -44,6 +46,7 @@ export interface Cluster {
 }
 
 const START_MS = 30_000;
+const ELECT_MS = 30_000;
 
 /** Waits until an etcd serves clients: until then it looks for the other members. To what it logged. */
 export async function serving(child: ChildProcessWithoutNullStreams): Promise<string> {
@@ -71,21 +74,32 @@ interface Status {
   readonly leader?: string;
 }
 
+/** How a cluster is unlike others: TLS with these files, and more flags. */
+export interface Setup {
+  readonly tls?: { readonly cert: string; readonly key: string };
+  readonly flags?: readonly string[];
+}
+
 /** Starts a cluster of so many members. One alone is there sooner. */
-export async function startCluster(size: number): Promise<Cluster> {
+export async function startCluster(
+  size: number,
+  { tls, flags = [] }: Setup = {},
+): Promise<Cluster> {
   assert.ok(installed, "install etcd: on Debian, apt-get install etcd-server");
   const folder = await mkdtemp(join(tmpdir(), "todo-etcd-"));
   const network = new Network();
   const names = Array.from({ length: size }, (_, i) => `m${i}`);
-  const [clients, peers] = [await freePorts(size), await freePorts(size)];
+  const host = tls ? "127.0.0.1" : HOST; // for which there is a certificate
+  const [clients, peers] = [await freePorts(size, host), await freePorts(size)];
   const seen = await Promise.all(names.map((name, i) => network.proxy(name, peers[i] ?? 0)));
   const cluster = names.map((name, i) => `${name}=http://${HOST}:${seen[i]}`).join();
 
   const members = names.map((name, i): Member => {
-    const address = `${HOST}:${clients[i]}`;
+    const address = `${host}:${clients[i]}`;
     const args = ["--name", name, "--data-dir", join(folder, name), "--logger", "zap"];
-    args.push("--listen-client-urls", `http://${address}`);
-    args.push("--advertise-client-urls", `http://${address}`);
+    const url = `${tls ? "https" : "http"}://${address}`;
+    args.push("--listen-client-urls", url, "--advertise-client-urls", url, ...flags);
+    if (tls) args.push("--cert-file", tls.cert, "--key-file", tls.key);
     args.push("--listen-peer-urls", `http://${HOST}:${peers[i]}`);
     args.push("--initial-advertise-peer-urls", `http://${HOST}:${seen[i]}`);
     args.push("--initial-cluster", cluster, "--initial-cluster-token", folder, "--pre-vote");
@@ -93,6 +107,7 @@ export async function startCluster(size: number): Promise<Cluster> {
     let child: ChildProcessWithoutNullStreams | undefined;
     return {
       address,
+      peer: `${HOST}:${peers[i]}`,
       async start() {
         const started = child = spawn("etcd", args);
         process.once("exit", () => started.kill("SIGKILL")); // should a test end without a word
@@ -121,31 +136,40 @@ export async function startCluster(size: number): Promise<Cluster> {
     await stop();
     throw error;
   }
-  return { members, url: `etcd://${members.map(({ address }) => address).join()}`, stop };
+  return {
+    members,
+    url: `etcd${tls ? "s" : ""}://${members.map(({ address }) => address).join()}`,
+    stop,
+  };
 }
 
 /** The member that leads, of those that answer. */
 export async function leaderOf({ members }: Cluster): Promise<Member> {
-  for (;;) {
+  for (const start = performance.now(); performance.now() < start + ELECT_MS;) {
     for (const member of members) {
       const url = `http://${member.address}/v3/maintenance/status`;
-      const status = await fetch(url, { method: "POST", body: "{}" })
+      const status = await fetch(url, {
+        method: "POST",
+        body: "{}",
+        signal: AbortSignal.timeout(2000),
+      })
         .then((response) => response.json() as Promise<Status>).catch(() => undefined);
       if (status?.leader !== undefined && status.leader === status.header.member_id) return member;
     }
   }
+  assert.fail("no member leads");
 }
 
-async function listen(server: Server): Promise<number> {
-  await once(server.listen(0, HOST), "listening");
+async function listen(server: Server, host = HOST): Promise<number> {
+  await once(server.listen(0, host), "listening");
   const address = server.address();
   return typeof address === "object" ? address?.port ?? 0 : 0;
 }
 
-/** Ports of HOST that nobody listens on. */
-export async function freePorts(count: number): Promise<number[]> {
+/** Ports that nobody listens on. */
+export async function freePorts(count: number, host = HOST): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(servers.map(listen));
+  const ports = await Promise.all(servers.map((server) => listen(server, host)));
   await Promise.all(servers.map((server) => once(server.close(), "close")));
   return ports;
 }

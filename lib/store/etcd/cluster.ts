@@ -1,126 +1,124 @@
-// etcd's JSON gateway through fetch: one member after the other until one answers, and writes that
-// take effect once at most.
+// The members of an etcd cluster, asked through their JSON gateway: one after the other, until one
+// answers.
 
-import { randomUUID } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
-import { type Deadline, Unavailable } from "../store.ts";
-import { type Answer, outcomeOf, put, range, unchanged } from "./transaction.ts";
-import type { Outcome, Transaction } from "./transaction.ts";
+import { type Deadline, TooLarge, Unavailable } from "../store.ts";
+import { failure, refusal, TokenEnded } from "./refusals.ts";
+import { type Answer, type Outcome, outcomeOf, type Transaction } from "./transaction.ts";
 
-/** For a read or a write in all, unless whoever asks has another deadline. */
+/** For work that has no deadline of its own. */
 export const DEADLINE_MS = 10_000;
-const ANSWER_MS = 1000; // for one member, before another is asked
+const ANSWER_MS = 1000; // for one member, before another is asked; twice as long in each round
 const PAUSE_MS = 100; // after each has failed: to elect a leader takes them a second or two
 
-/** A deadline for what begins now. */
-export const within = (ms: number): Deadline => ({ until: performance.now() + ms, gone: false });
+/** A deadline for what begins now. It ends sooner if nobody waits for `whole` any more. */
+export const soon = (whole?: Deadline, ms = DEADLINE_MS): Deadline => ({
+  until: performance.now() + ms,
+  get gone() {
+    return whole?.gone ?? false;
+  },
+});
 
-/** A cluster. */
-export class Gateway {
+/** A user of etcd. */
+export interface Login {
+  readonly name: string;
+  readonly password: string;
+}
+
+const ADDRESS = /^([\w.-]+|\[[\da-f:.]+\]):\d{1,5}$/i;
+
+/** The URLs of the members in `etcd://host:port[,host:port…]`, or `etcds://…`. */
+export function membersOf(cluster: string): string[] {
+  const [, tls = "", list = ""] = /^etcd(s?):\/\/(.*)$/is.exec(cluster) ?? [];
+  const members = list.split(",");
+  if (!members.every((member) => ADDRESS.test(member))) {
+    throw new Error(`a cluster is written etcd://10.0.0.1:2379,10.0.0.2:2379, not ${cluster}`);
+  }
+  return members.map((member) => `http${tls.toLowerCase()}://${member}`);
+}
+
+/** A cluster. `members` are URLs such as `http://10.0.0.1:2379`. */
+export class Cluster {
   readonly #members: readonly string[];
-  #member = 0; // the one to ask: it answered last
-  #failure = "in time"; // why the last one did not
-  readonly #marksAt: string;
-  readonly #marks: { readonly key: string; readonly revision: number }[] = []; // in no use
+  readonly #login: Login | undefined;
+  #token: Promise<string> | undefined;
+  #member = 0; // to be asked next: it answered last
+  #failure = "in time";
 
-  #writes = 0; // so far
-
-  /** The members by host:port, and where it may keep a mark for each write under way. */
-  constructor(members: readonly string[], marksAt: string) {
+  constructor(members: readonly string[], login?: Login) {
     this.#members = members;
-    this.#marksAt = marksAt;
+    this.#login = login;
   }
 
-  /** Reads ranges, all of one moment, after whatever was written before. Throws Unavailable. */
-  async read(by = within(DEADLINE_MS), ...ranges: object[]): Promise<Outcome> {
-    return await this.#ask({ success: ranges }, by.until);
+  /** Reads ranges, all of one moment, after everything that was written before. */
+  read(by: Deadline | undefined, ...ranges: object[]): Promise<Outcome> {
+    return this.run({ success: ranges }, by);
+  }
+
+  /** Runs a transaction, perhaps more than once. Throws Unavailable. */
+  async run(transaction: Transaction, by?: Deadline): Promise<Outcome> {
+    return outcomeOf(await this.ask("kv/txn", () => transaction, by));
   }
 
   /**
-   * Takes effect as a whole and once, or not at all. Throws Unavailable, and then it may yet do so.
-   *
-   * When an answer is lost, nobody knows whether the write has arrived, or still will; and some
-   * fetch, Deno's, may have sent it again. So each leaves its number in a mark, on condition that
-   * the mark is as it was left. To empty that, on the same condition, stops a write which is still
-   * on its way, or else shows the number of one that has arrived.
+   * Asks one member after the other until one answers. Throws Unavailable. `content` may ask for
+   * less after failures.
    */
-  async write(
-    by = within(DEADLINE_MS),
-    compare: readonly object[],
-    success: readonly object[],
-    failure: readonly object[] = [],
-  ): Promise<Outcome> {
-    const { until } = by;
-    for (;;) {
-      const mark = this.#marks.pop() ?? { key: this.#marksAt + randomUUID(), revision: 0 };
-      const asLeft = unchanged(mark.key, mark.revision);
-      const number = `${++this.#writes}`;
-      const sent = await this.#once({
-        compare: [asLeft, ...compare],
-        success: [put(mark.key, number), ...success],
-        failure: [range(mark.key), ...failure],
-      }, until).catch((refused) => {
-        this.#marks.push(mark);
-        throw refused;
-      });
-      const outcome = sent ?? await this.#ask({
-        compare: [asLeft],
-        success: [put(mark.key, "")],
-        failure: [range(mark.key)],
-      }, until);
-      if (outcome.succeeded) {
-        this.#marks.push({ ...mark, revision: outcome.revision });
-        if (outcome === sent) return sent;
-      } else {
-        const [marked, ...found] = outcome.found;
-        const { value, revision } = marked?.pairs[0] ?? { value: "", revision: 0 };
-        const arrived = value === number;
-        if (arrived || (outcome === sent && revision === mark.revision)) {
-          this.#marks.push({ ...mark, revision });
-          return { succeeded: arrived, revision, found };
-        } // else it was emptied before, or lost when a backup was restored: again, with another
-      }
+  async ask(path: string, content: (failures: number) => object, by = soon()): Promise<Answer> {
+    for (let failures = 0;; failures++) {
+      const rounds = Math.floor(failures / this.#members.length);
+      const answer = await this.once(path, content(failures), by, ANSWER_MS * 2 ** rounds);
+      if (answer !== undefined) return answer;
+      if ((failures + 1) % this.#members.length === 0) await setTimeout(PAUSE_MS);
     }
   }
 
-  /** Asks one member after the other until one answers. Throws Unavailable. */
-  async #ask(transaction: Transaction, until: number): Promise<Outcome> {
-    for (let asked = 1;; asked++) {
-      const outcome = await this.#once(transaction, until);
-      if (outcome !== undefined) return outcome;
-      if (asked % this.#members.length === 0) await setTimeout(PAUSE_MS);
-    }
-  }
-
-  /** Asks one member. Undefined if its answer does not come; throws Unavailable if it refuses. */
-  async #once(transaction: Transaction, until: number): Promise<Outcome | undefined> {
-    const member = this.#member;
-    const left = Math.ceil(until - performance.now());
+  /** Asks one member. Undefined if its answer does not come. Throws if any member would refuse. */
+  async once(path: string, content: object, by: Deadline, patience = ANSWER_MS) {
+    const left = Math.ceil(by.until - performance.now());
+    if (by.gone) throw new Unavailable("nobody waits for it any more");
     if (left <= 0) throw new Unavailable(`no member of etcd answers: ${this.#failure}`);
+    const signal = AbortSignal.timeout(Math.min(left, patience));
+    const member = this.#member;
     try {
-      const response = await fetch(`http://${this.#members[member]}/v3/kv/txn`, {
-        method: "POST",
-        headers: { "Grpc-Metadata-hasleader": "true" }, // one that has no leader says so at once
-        body: JSON.stringify(transaction),
-        signal: AbortSignal.timeout(Math.min(left, ANSWER_MS)),
+      return await post(`${this.#members[member]}/v3/${path}`, content, signal, {
+        "Grpc-Metadata-hasleader": "true", // a member that has no leader says so at once
+        ...(this.#login && { Authorization: await this.#signIn(this.#login, member, signal) }),
       });
-      const answer: Answer & { message?: string } = JSON.parse(await response.text());
-      if (response.ok) return outcomeOf(answer);
-      const message = `etcd says: ${answer.message}`;
-      // A full database, too large a request: any other member says the same.
-      if (response.status < 408 || response.status === 429) throw new Unavailable(message);
-      throw new Error(message);
     } catch (error) {
-      if (error instanceof Unavailable) throw error;
-      this.#failure = reasonOf(error);
-      if (this.#member === member) this.#member = (member + 1) % this.#members.length;
+      if (error instanceof Unavailable || error instanceof TooLarge) throw error;
+      if (error instanceof TokenEnded) this.#token = undefined; // the same member gives a new one
+      else if (this.#member === member) this.#member = (member + 1) % this.#members.length;
+      this.#failure = failure(error);
       return undefined;
     }
   }
+
+  /** Returns a token, which is good for all members. */
+  async #signIn(login: Login, member: number, signal: AbortSignal): Promise<string> {
+    const url = `${this.#members[member]}/v3/auth/authenticate`;
+    const token = this.#token ??= post(url, login, signal).then(({ token = "" }) => token);
+    token.catch(() => this.#token = undefined);
+    return await token;
+  }
 }
 
-/** What is at the bottom of it: fetch itself says no more than that it failed. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return `${error}`;
-  return error.cause === undefined ? error.message : reasonOf(error.cause);
+async function post(url: string, content: object, signal: AbortSignal, headers = {}) {
+  const body = JSON.stringify(content);
+  const response = await fetch(url, { method: "POST", headers, body, signal });
+  const answer = parse(await response.text());
+  if (answer.header !== undefined) return answer;
+  if (answer.message === undefined) {
+    const { origin } = new URL(url);
+    throw new Error(`${origin} is no client port of etcd, or its --enable-grpc-gateway is off`);
+  }
+  throw refusal(response.status, answer.message);
+}
+
+function parse(text: string): Answer & { readonly message?: string } {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
 }

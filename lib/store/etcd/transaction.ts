@@ -2,15 +2,15 @@
 
 import { Buffer } from "node:buffer";
 
-/** Compares keys; where all of it holds, does `success` as a whole, otherwise `failure`. */
+/** Compares keys. If everything compared holds, does `success` as a whole, otherwise `failure`. */
 export interface Transaction {
   readonly compare?: readonly object[];
   readonly success: readonly object[];
   readonly failure?: readonly object[];
 }
 
-/** One key, or all from the first up to the second, which is none of them. */
-export type Keys = string | readonly [from: string, end: string];
+/** One key, or all keys from the first up to the second, which is not one of them. */
+export type Range = string | readonly [from: string, end: string];
 
 /** How much of a range is read: its first keys, only their number, as it was in a revision. */
 export interface Extent {
@@ -19,8 +19,8 @@ export interface Extent {
   readonly revision?: number;
 }
 
-/** Holds if the keys were last written in this revision; 0 is that of keys which are not there. */
-export const unchanged = (keys: Keys, revision: number) => ({
+/** Holds if the keys were last written in this revision. Keys that are not there have revision 0. */
+export const unchanged = (keys: Range, revision: number) => ({
   ...rangeOf(keys),
   target: "MOD",
   result: "EQUAL",
@@ -30,22 +30,22 @@ export const unchanged = (keys: Keys, revision: number) => ({
 /** Holds if the key is there. */
 export const exists = (key: string) => ({ ...unchanged(key, 0), result: "GREATER" });
 
-/** Writes a key. */
-export const put = (key: string, value: string) => ({
-  request_put: { key: base64(key), value: base64(value) },
+/** Writes a key. With a lease, the key goes when the lease ends. */
+export const put = (key: string, value: string, lease = "0") => ({
+  request_put: { key: base64(key), value: base64(value), lease },
 });
 
 /** Removes keys. */
-export const remove = (keys: Keys) => ({ request_delete_range: rangeOf(keys) });
+export const remove = (keys: Range) => ({ request_delete_range: rangeOf(keys) });
 
 /** Reads keys. */
-export const range = (keys: Keys, extent: Extent = {}) => ({
+export const range = (keys: Range, extent: Extent = {}) => ({
   request_range: { ...rangeOf(keys), ...extent },
 });
 
 const base64 = (text: string) => Buffer.from(text).toString("base64");
 
-function rangeOf(keys: Keys) {
+function rangeOf(keys: Range) {
   return typeof keys === "string"
     ? { key: base64(keys) }
     : { key: base64(keys[0]), range_end: base64(keys[1]) };
@@ -53,14 +53,19 @@ function rangeOf(keys: Keys) {
 
 /** What the gateway answers. It leaves out what is 0, false or empty; its numbers are strings. */
 export interface Answer {
-  readonly header: { readonly revision: string };
+  readonly header?: { readonly revision: string };
   readonly succeeded?: boolean;
   readonly responses?: readonly {
     readonly response_range?: {
       readonly kvs?: readonly { readonly value?: string; readonly mod_revision: string }[];
       readonly count?: string;
     };
+    readonly response_delete_range?: { readonly deleted?: string };
   }[];
+  /** Of a new lease. */
+  readonly ID?: string;
+  /** For a name and a password. */
+  readonly token?: string;
 }
 
 /** Values in the order of their keys, as many as were asked for, and how many there are. */
@@ -69,14 +74,15 @@ export interface Found {
   readonly count: number;
 }
 
-/** Whether everything compared held, the revision of it all, and each range that was read. */
+/** Whether everything compared held, its revision, each range that was read, keys removed. */
 export interface Outcome {
   readonly succeeded: boolean;
   readonly revision: number;
   readonly found: readonly Found[];
+  readonly removed: number;
 }
 
-/** Reads an answer. */
+/** Reads the answer to a transaction. */
 export function outcomeOf({ header, succeeded = false, responses = [] }: Answer): Outcome {
   const found = responses.flatMap(({ response_range: read }): Found[] => {
     if (read === undefined) return [];
@@ -86,5 +92,9 @@ export function outcomeOf({ header, succeeded = false, responses = [] }: Answer)
     }));
     return [{ pairs, count: Number(read.count ?? 0) }];
   });
-  return { succeeded, revision: Number(header.revision), found };
+  const removed = responses.reduce(
+    (sum, { response_delete_range }) => sum + Number(response_delete_range?.deleted ?? 0),
+    0,
+  );
+  return { succeeded, revision: Number(header?.revision), found, removed };
 }

@@ -1,0 +1,68 @@
+// What goes wrong between a server and etcd, in words that name the mend.
+
+import { Full, TooLarge, Unavailable } from "../store.ts";
+
+/** The token for a name and a password has ended, or etcd's users have changed. */
+export class TokenEnded extends Error {}
+
+/** The lease of a mark has ended before its time, perhaps because a backup was restored. */
+export class LeaseEnded extends Unavailable {}
+
+const MORE_ROOM =
+  "compact and defragment etcd or raise --quota-backend-bytes, then disarm the alarm";
+
+/** By what etcd says. */
+const REFUSALS: readonly (readonly [says: RegExp, error: () => Error])[] = [
+  [/invalid auth token|auth store is old/, () => new TokenEnded()],
+  [/lease not found/, () => new LeaseEnded("etcd has lost a lease; try again")],
+  [/space exceeded/, () => new Full(`the store is full; its operator has to ${MORE_ROOM}`)],
+  [
+    /request is too large|larger than max/,
+    () => new TooLarge("the store takes about 1.5 MB in one task (etcd's --max-request-bytes)"),
+  ],
+  [
+    /user name is empty/,
+    () => new Unavailable("etcd has users: set TODO_ETCD_USER and TODO_ETCD_PASSWORD"),
+  ],
+  [
+    /authentication failed/,
+    () => new Unavailable("etcd has no such user: check TODO_ETCD_USER and TODO_ETCD_PASSWORD"),
+  ],
+  [
+    /authentication is not enabled/,
+    () => new Unavailable("etcd has no users: unset TODO_ETCD_USER, or run etcdctl auth enable"),
+  ],
+  [
+    /permission denied/,
+    () => new Unavailable("TODO_ETCD_USER may not read and write the keys that begin with todo/"),
+  ],
+];
+
+/** The error for what etcd says. Unless it is Unavailable, another member may say something else. */
+export function refusal(status: number, says: string): Error {
+  const [, error] = REFUSALS.find(([known]) => known.test(says)) ?? [];
+  if (error !== undefined) return error();
+  const message = `etcd says: ${says}`;
+  return status < 408 || status === 429 ? new Unavailable(message) : new Error(message);
+}
+
+/** By what a failed connection leaves behind; each runtime has words of its own. */
+const FAILURES: readonly (readonly [says: RegExp, mend: string])[] = [
+  [/certificate|cert_|altname/i, "; name its authority's file in NODE_EXTRA_CA_CERTS"],
+  [
+    /closed|disconnected|reset|eof|wrong.version|packet.length|InvalidContentType/i,
+    "; members with TLS are written etcds://, others etcd://, and none may ask for certificates",
+  ],
+];
+
+/** Says why a member could not be asked. */
+export function failure(error: unknown): string {
+  const reason = rootOf(error);
+  return reason + (FAILURES.find(([says]) => says.test(reason))?.[1] ?? "");
+}
+
+/** What is at the bottom of it: fetch itself only says that it failed. */
+function rootOf(error: unknown): string {
+  if (!(error instanceof Error)) return `${error}`;
+  return error.cause === undefined ? error.message : rootOf(error.cause);
+}

@@ -1,0 +1,89 @@
+// Writes tasks to etcd. A task is written only while its owner's list is there.
+
+import { setTimeout } from "node:timers/promises";
+import type { Deadline, Task, TaskFields } from "../store.ts";
+import { soon } from "./cluster.ts";
+import type { Keys } from "./keys.ts";
+import { exists, put, range, remove, unchanged } from "./transaction.ts";
+import type { Writes } from "./writes.ts";
+
+/** Writes a task. Its list's key has to be written, too: it holds the list's revision. */
+export function putTask(keys: Keys, owner: string, task: Omit<Task, "revision">): object {
+  const { id, title, description, done } = task;
+  const value = JSON.stringify({ id, title, description, done });
+  return put(keys.task(owner, done, id), value);
+}
+
+/** Writes tasks for one server. */
+export class Tasks {
+  readonly #keys: Keys;
+  readonly #writes: Writes;
+  #last = { id: 0, revision: 0 }; // as this server knows it; another may have gone on
+  #adding: Promise<unknown> = Promise.resolve(); // until the add before is through
+  #rest: Promise<void> | undefined; // before the next one
+
+  constructor(writes: Writes, keys: Keys) {
+    this.#writes = writes;
+    this.#keys = keys;
+  }
+
+  /** As in a store. */
+  add(owner: string, fields: TaskFields, by = soon()): Promise<Task | undefined> {
+    // One after the other: at once they would only take the next id from each other.
+    const added = this.#adding.then(() => this.#add(owner, fields, by));
+    this.#adding = added.catch(() => {});
+    return added;
+  }
+
+  async #add(owner: string, fields: TaskFields, by: Deadline): Promise<Task | undefined> {
+    await this.#rest;
+    const { last: lastKey, late: lateKey } = this.#keys;
+    const listKey = this.#keys.list(owner);
+    for (;;) {
+      const start = performance.now();
+      const task = { ...fields, id: this.#last.id + 1 };
+      const { succeeded, revision, found: [late, last, list] } = await this.#writes.write({
+        compare: [unchanged(lastKey, this.#last.revision), exists(listKey)],
+        success: [
+          put(lastKey, `${task.id}`),
+          put(listKey, ""),
+          putTask(this.#keys, owner, task),
+          range(lateKey),
+        ],
+        failure: [put(lateKey, ""), range(lateKey), range(lastKey), range(listKey)],
+      }, by);
+      if (succeeded) {
+        // Without a rest, the server that is nearest to the leader would leave no id to the others.
+        const contended = (late?.pairs[0]?.revision ?? 0) > this.#last.revision;
+        if (contended) this.#rest = setTimeout(2 * (performance.now() - start));
+        this.#last = { id: task.id, revision };
+        return { ...task, revision };
+      }
+      const [{ value, revision: renewed } = { value: "0", revision: 0 }] = last?.pairs ?? [];
+      this.#last = { id: Number(value), revision: renewed }; // another server was quicker
+      if (list?.count === 0) return undefined;
+    }
+  }
+
+  /** As in a store. */
+  async update(owner: string, task: Task, changes: Partial<TaskFields>, by?: Deadline) {
+    const changed = { ...task, ...changes };
+    const [key, listKey] = [this.#keys.task(owner, task.done, task.id), this.#keys.list(owner)];
+    const moved = changed.done === task.done ? [] : [remove(key)];
+    const { succeeded, revision } = await this.#writes.write({
+      compare: [unchanged(key, task.revision), exists(listKey)],
+      success: [...moved, putTask(this.#keys, owner, changed), put(listKey, "")],
+    }, by);
+    return succeeded ? { ...changed, revision } : undefined;
+  }
+
+  /** As in a store. */
+  async remove(owner: string, { id, done, revision }: Task, by?: Deadline): Promise<boolean> {
+    const [key, listKey] = [this.#keys.task(owner, done, id), this.#keys.list(owner)];
+    const { succeeded } = await this.#writes.write({
+      compare: [unchanged(key, revision), exists(listKey)],
+      success: [remove(key), put(listKey, "")],
+    }, by);
+    return succeeded;
+  }
+}
