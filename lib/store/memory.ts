@@ -1,4 +1,5 @@
 // The in-memory array: the default store, and the reference for any other. Ends with the process.
+// deno-lint-ignore-file require-await -- a store promises promises
 
 import { randomUUID } from "node:crypto";
 import { setImmediate } from "node:timers/promises";

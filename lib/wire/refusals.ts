@@ -10,8 +10,10 @@ const REQUEST_LINE = /^[\w!#$%&'*+.^`|~-]+ \S+ HTTP\/1\.\d\r?\n/;
 export const NO_PROXY = new HttpError(405, "this is no proxy", { Allow: "" });
 
 /** To an Expect that is not 100-continue (RFC 9110 §10.1.1). */
-export const unexpected = async ({ headers }: IncomingMessage) =>
-  new HttpError(417, `Expect: ${headers.expect} is not known here; 100-continue is`);
+export const unexpected = ({ headers }: IncomingMessage) =>
+  Promise.resolve(
+    new HttpError(417, `Expect: ${headers.expect} is not known here; 100-continue is`),
+  );
 
 /** What node tells of an error: the packet, and how much of it was good. */
 interface ParserError extends NodeJS.ErrnoException {

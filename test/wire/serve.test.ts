@@ -33,7 +33,10 @@ for (const [name, bad] of BAD) {
   }, async (t) => {
     const stacks = t.mock.method(console, "error", () => {});
     const replies: Reply[] = [bad, { status: 200, text: '{"good": true}\n' }];
-    const { port, logged } = await serving(t, async () => replies.shift() ?? assert.fail());
+    const { port, logged } = await serving(
+      t,
+      () => Promise.resolve(replies.shift() ?? assert.fail()),
+    );
     const line = await dial(t, port, bytes("GET /") + bytes("GET /", ["Connection: close"]));
     const text = await line.closed;
     assert.deepEqual(statuses(text), [500, 200]);
@@ -47,7 +50,7 @@ test("a field that node refuses beside no content ends the connection with a 500
   skip: OVER_TLS && "the server is this process",
 }, async (t) => {
   t.mock.method(console, "error", () => {});
-  const { port } = await serving(t, async () => ({ status: 304, fields: { ETag: "\n" } }));
+  const { port } = await serving(t, () => Promise.resolve({ status: 304, fields: { ETag: "\n" } }));
   const line = await dial(t, port, bytes("GET /"));
   assert.deepEqual(statuses(await line.closed), [500]);
 });
