@@ -2,9 +2,12 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { readdir, readFile, rename, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import process from "node:process";
 import { test, type TestContext } from "node:test";
 import { newFile, NO_SQLITE } from "../tools/files.ts";
-import { ask, ON_NODE, run, type Server, start } from "../tools/start.ts";
+import { ask, COMMAND, ON_NODE, run, type Server, start } from "../tools/start.ts";
 
 const basic = (username: string, password: string) => `Basic ${btoa(`${username}:${password}`)}`;
 const SUSAN = basic("susan", "open sesame");
@@ -175,6 +178,7 @@ over("what is wrong with a file ends the start with one line", async (t, file) =
   const lock = await open(t, locked);
   lock.exec("BEGIN EXCLUSIVE");
   const rows: [db: string, code: number, line: RegExp][] = [
+    [":memory:", 2, /^cannot use :memory:: that is no file; leave --db out .*\n$/],
     ["", 2, /^the database must be a file: --db tasks.sqlite\n$/],
     [file, 2, /^cannot use .*: it is another program's database; name another file\n$/],
     [`${file}/x`, 2, /^cannot use .*: it must be a file in a folder that is there and .*\n$/],
@@ -207,4 +211,61 @@ over("the published password in a file keeps the server on the loopback", async 
   const server = await start(t, args, { TODO_PASSWORD: "battery staple" });
   const authorization = basic("miguel", "correct horse"); // the file's counts
   assert.equal((await ask(server, "GET /tasks", { authorization })).status, 200);
+});
+
+/** The commands in a section of the page about stores. */
+async function commands(title: string): Promise<string[]> {
+  const page = await readFile(new URL("../../lib/store/README.md", import.meta.url), "utf8");
+  const section = page.split("\n#").find((text) => text.startsWith(`## ${title}`)) ?? "";
+  return [...section.matchAll(/^```bash\n(.*?)^```/gms)].map(([, block = ""]) => block);
+}
+
+over("a backup is made and restored as the page about stores says", async (t, file) => {
+  const folder = dirname(file);
+  const node = COMMAND.split(" ")[0] ?? "";
+  const shell = (text: string) => {
+    const { status, stderr } = spawnSync("sh", ["-ec", `umask 077; ${text}`], {
+      cwd: folder,
+      encoding: "utf8",
+      env: {
+        ...process.env,
+        PATH: `${dirname(ON_NODE ? node : process.execPath)}:${process.env["PATH"]}`,
+      },
+    });
+    assert.equal(status, 0, stderr);
+  };
+  const server = await start(t, [...QUIET, "--db", file]);
+  for (let i = 0; i < 60; i++) await post(server, `${i}`);
+  const [backUp = assert.fail(), ...others] = await commands("Back up");
+  assert.equal(others.length, 1); // with sqlite3
+  shell(backUp);
+  const list = await ask(server, "GET /tasks?per_page=20");
+  assert.equal(list.headers["x-total-count"], "62"); // all of them, and then there is one more
+  const { headers } = await post(server, "too late");
+  await stop(server);
+
+  for (const text of await commands("Restore")) shell(text);
+  const restored = await start(t, [...QUIET, "--db", file]);
+  const now = await ask(restored, "GET /tasks?per_page=20");
+  assert.equal(now.headers["x-total-count"], "62");
+  const bodyOf = ({ text }: { text: string }) => text.replaceAll(/"uri": .*/g, "");
+  assert.equal(bodyOf(now), bodyOf(list));
+  const other = await post(restored, "another"); // gets the revision that "too late" had
+  assert.equal(other.headers.location?.split("/").at(-1), headers.location?.split("/").at(-1));
+  assert.notEqual(other.headers.etag, headers.etag);
+  assert.equal((await stat(file)).mode & 0o777, 0o600);
+});
+
+over("a file that is taken away gets no write, and none is made in its place", async (t, file) => {
+  const server = await start(t, [...QUIET, "--db", file]);
+  await post(server, "before");
+  await rename(file, `${file}.away`);
+  const { status, headers } = await post(server, "into nowhere");
+  assert.equal(status, 503);
+  assert.equal(headers["retry-after"], "5");
+  assert.equal((await ask(server, "GET /tasks?q=a")).status, 503);
+  assert.deepEqual((await readdir(dirname(file))).filter((name) => /sqlite$/.test(name)), []);
+  assert.match(said(server), /^cannot use .*: it was removed or replaced; put it back .*\n$/);
+  await rename(`${file}.away`, file);
+  assert.match((await post(server, "after")).headers.location ?? "", /\/tasks\/4$/);
 });
