@@ -22,7 +22,7 @@ export const LIMITS: ServerOptions = {
 /** Has `server` give each request to `answer`; `stop` ends it after the last response. */
 export function serve(
   answer: Answer,
-  log: Log,
+  log: Log = () => {},
   finish: readonly Finish[] = [],
   server: Server = createServer(LIMITS),
 ): { server: Server; stop(): Promise<void> } {
