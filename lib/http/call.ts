@@ -42,6 +42,6 @@ export interface Call<P = unknown, U extends Account = Account> {
   checkConditions(tag: string): void;
   /** Reads the content as JSON, then judges the credentials again. Throws 400, 401, 413, 415. */
   json(): Promise<unknown>;
-  /** Judges the credentials again, after slow work. Returns the account as it is now. Throws 401. */
+  /** Judges the credentials again, after slow work. Returns the account as it is. Throws 401. */
   authorize(): Promise<U>;
 }
