@@ -3,27 +3,31 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { readJson } from "./http/body.ts";
-import type { Call } from "./http/call.ts";
+import type { Account, Authority, Call } from "./http/call.ts";
 import { checkConditions, clientHas } from "./http/conditional.ts";
 import { unauthorized } from "./http/credentials.ts";
 import { type Fields, HttpError, type Reply } from "./http/reply.ts";
 import { type Route, router } from "./http/router.ts";
-import { Full, TooLarge, Unavailable, type User } from "./store/store.ts";
-import type { Accounts } from "./todo/accounts.ts";
+import { Full, TooLarge, Unavailable } from "./store/store.ts";
 import { RequestClient } from "./wire/client.ts";
 import { onceASecond } from "./wire/log.ts";
 import { readTarget } from "./wire/target.ts";
 
-const ANYONE: User = { id: "", username: "", password: "", email: "", revision: 0 };
+const ANYONE: Account = { id: "", username: "" };
+const KNOWS_NOBODY: Authority = {
+  authenticate: async () => undefined,
+  current: async () => undefined,
+};
 const LIMIT = { user: 64 * 1024, anyone: 16 * 1024 }; // bytes of content
 
 /**
- * Makes the function from a request to its reply. With `publicUrl` every `uri` begins so. `guide`
- * has header fields for clients that ask what there is; `isOurs` tells the server's own names.
+ * Makes the function from a request to its reply. `authority` judges credentials for the rows with
+ * "user". With `publicUrl` every `uri` begins so. `guide` has header fields for clients that ask
+ * what there is; `isOurs` tells the server's own names.
  */
 export function createApp(
   table: readonly Route[],
-  accounts: Accounts,
+  authority: Authority = KNOWS_NOBODY,
   { publicUrl, guide, isOurs = () => true }: {
     readonly publicUrl?: string | undefined;
     readonly guide?: Fields;
@@ -41,15 +45,15 @@ export function createApp(
       const { access, handle, params } = find(method, path); // 404, 405, 501
       const user = access === "anyone"
         ? ANYONE
-        : await accounts.authenticate(headers.authorization, client); // 429
+        : await authority.authenticate(headers.authorization, client); // 429
       if (user === undefined) throw unauthorized(headers); // 401, 403
 
       const authorize = async () => {
-        const now = access === "anyone" ? user : await accounts.current(user, client);
+        const now = access === "anyone" ? user : await authority.current(user, client);
         if (now === undefined) throw unauthorized(headers);
         return now;
       };
-      const call: Call<unknown, User> = {
+      const call: Call = {
         params,
         user,
         query,

@@ -6,6 +6,14 @@ export interface Account {
   readonly username: string;
 }
 
+/** Tells who sends requests. It may know more of an account than handlers do. */
+export interface Authority {
+  /** The account whose credentials an Authorization field holds, if any. */
+  authenticate(field: string | undefined, client: Client): Promise<Account | undefined>;
+  /** What `authenticate` returned, as it is now; undefined if it has lost its rights since. */
+  current(account: Account, client: Client): Promise<Account | undefined>;
+}
+
 /** The client that waits for a response. */
 export interface Client {
   /** Its IP address. */
@@ -34,6 +42,6 @@ export interface Call<P = unknown, U extends Account = Account> {
   checkConditions(tag: string): void;
   /** Reads the content as JSON, then judges the credentials again. Throws 400, 401, 413, 415. */
   json(): Promise<unknown>;
-  /** Judges the credentials again, after slow work. Returns the account as it is now. Throws 401. */
+  /** Judges the credentials again, after slow work. Returns the account as it is. Throws 401. */
   authorize(): Promise<U>;
 }

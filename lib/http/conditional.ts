@@ -10,8 +10,8 @@ export const entityTag = (epoch: string, revision: number) => `"${epoch}-${revis
 const ENTITY_TAG = /(?:W\/)?"[!#-~\x80-\xff]*"/g; // RFC 9110 §8.8.3
 
 /**
- * For GET: whether the client's copy is current, so that 304 is the response. Throws 412 if If-Match
- * does not hold, 400 if it is malformed. A malformed If-None-Match is ignored.
+ * For GET: whether the client's copy is current, so that 304 is the response. Throws 412 if
+ * If-Match does not hold, 400 if it is malformed. A malformed If-None-Match is ignored.
  */
 export function clientHas({ headers }: IncomingMessage, tag: string): boolean {
   checkMatch(headers["if-match"], tag);

@@ -34,8 +34,8 @@ export function parseCredentials(field = ""): Credentials | undefined {
 const bytesOf = (field: string) => Buffer.from(BASIC.exec(field)?.[1] ?? "", "base64");
 
 /**
- * 401 with a challenge, at which a browser opens its login dialog. The script of a page shows a form
- * of its own instead, so a request from a script gets 403 without a challenge.
+ * 401 with a challenge, at which a browser opens its login dialog. The script of a page shows a
+ * form of its own instead, so a request from a script gets 403 without a challenge.
  */
 export function unauthorized(headers: IncomingHttpHeaders): HttpError {
   const message = isUtf8(bytesOf(headers.authorization ?? "")) ? "" : NOT_UTF8;

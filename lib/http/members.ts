@@ -2,10 +2,18 @@
 
 import { HttpError } from "./reply.ts";
 
-/** For each member of an object what it must be: in words, and as a check. */
-export type Rules<T> = {
-  readonly [K in keyof T]: [mustBe: string, is: (value: unknown) => value is T[K]];
-};
+/** What a member must be: in words, and as a check. */
+export type Rule<T> = readonly [mustBe: string, is: (value: unknown) => value is T];
+
+/** A rule for each member of an object. */
+export type Rules<T> = { readonly [K in keyof T]: Rule<T[K]> };
+
+export const STRING: Rule<string> = ["a string", (value) => typeof value === "string"];
+export const NOT_BLANK: Rule<string> = [
+  "a string that is not blank",
+  (value): value is string => typeof value === "string" && value.trim() !== "",
+];
+export const BOOLEAN: Rule<boolean> = ["true or false", (value) => typeof value === "boolean"];
 
 /**
  * Returns the members that have a rule and were sent; all others are ignored. Throws 400 that names

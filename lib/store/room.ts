@@ -10,7 +10,10 @@ export function sizeOf({ title, description }: TaskFields): number {
   return 120 + text.length * (Buffer.byteLength(text) === text.length ? 1 : 2);
 }
 
-/** Room for `most` bytes: half of the heap, as requests need the rest. One owner may take `share` of it. */
+/**
+ * Room for `most` bytes: half of the heap, as requests need the rest. One owner may take `share`
+ * of it.
+ */
 export class Room {
   readonly #most: number;
   readonly #share: number;

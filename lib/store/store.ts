@@ -82,8 +82,8 @@ export interface TaskStore {
   /** Which tasks this server is changing: see `change`. */
   readonly turns: Turns;
   /**
-   * The owner's tasks that pass, in order of creation: at most `limit` after the first `offset`, and
-   * at most a slice; `walk` has the rest. With a filter, `total` may cost a look at every task.
+   * The owner's tasks that pass, in order of creation: at most `limit` after the first `offset`,
+   * and at most a slice; `walk` has the rest. With a filter, `total` may cost a look at every task.
    */
   list(owner: string, filter: Filter, offset: number, limit: number, by?: Deadline): Promise<Part>;
   /** All that pass and have an id above `after`, slice by slice, each task as it is by then. */

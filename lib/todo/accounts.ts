@@ -86,7 +86,7 @@ export class Accounts {
     this.#signedIn.delete(oldest);
   }
 
-  /** A digest that differs if credentials or the hash in the store do. It gives none of them away. */
+  /** A digest that differs if credentials or the hash in the store do. It gives neither away. */
   #mark({ username, password }: Credentials, hash = ""): string {
     return digest("sha256", `${this.#key} ${hash} ${username}:${password}`);
   }

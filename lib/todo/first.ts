@@ -37,7 +37,7 @@ export async function fill(
   await accounts.addFirst({ username, password }, await hash(), TASKS);
 }
 
-/** Throws if somebody still has the tutorial's password: the store may come from a private place. */
+/** Throws if somebody still has the tutorial's password: the store may have been private. */
 export async function refuseKnownPassword(
   accounts: Accounts,
   { user, reachable }: { user: string; reachable: string | undefined },

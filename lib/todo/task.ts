@@ -1,22 +1,14 @@
 // A task, described once: its fields in the order of its JSON, and what each must be.
 
-import type { Rules } from "../http/members.ts";
+import { BOOLEAN, NOT_BLANK, type Rules, STRING } from "../http/members.ts";
 import { path } from "../http/router.ts";
 import type { Task, TaskFields } from "../store/store.ts";
 
 export const TASKS = path("/todo/api/v1.0/tasks");
 export const TASK = path("/todo/api/v1.0/tasks/<int:id>");
 
-const isString = (value: unknown) => typeof value === "string";
-const isTitle = (value: unknown): value is string => isString(value) && value.trim() !== "";
-const isBoolean = (value: unknown) => typeof value === "boolean";
-
 /** What a client may change. */
-export const FIELDS: Rules<TaskFields> = {
-  title: ["a string that is not blank", isTitle],
-  done: ["true or false", isBoolean],
-  description: ["a string", isString],
-};
+export const FIELDS: Rules<TaskFields> = { title: NOT_BLANK, done: BOOLEAN, description: STRING };
 
 const { done: _, ...rest } = FIELDS;
 /** What a client may set at first: a new task is never done. */

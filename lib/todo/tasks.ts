@@ -3,7 +3,7 @@
 import type { Call } from "../http/call.ts";
 import { entityTag } from "../http/conditional.ts";
 import { readMembers } from "../http/members.ts";
-import { type Fields, HttpError, notModified, printJson, type Reply } from "../http/reply.ts";
+import { type Fields, HttpError, jsonReply, notModified, type Reply } from "../http/reply.ts";
 import { change } from "../store/change.ts";
 import { INITIAL, type Task, type TaskStore } from "../store/store.ts";
 import { links, printList, printLongList, readListQuery } from "./list.ts";
@@ -69,7 +69,7 @@ export async function deleteTask(store: TaskStore, call: OneTask): Promise<Reply
     () => findIfMatching(store, call), // 404, 412
     (task) => store.remove(user.id, task, client),
   );
-  return { status: 200, text: printJson({ result }) };
+  return jsonReply(200, { result });
 }
 
 /** The task that the path names. Throws 404. */

@@ -3,7 +3,7 @@
 import type { Call } from "../http/call.ts";
 import { entityTag } from "../http/conditional.ts";
 import { readMembers, type Rules } from "../http/members.ts";
-import { type Fields, HttpError, notModified, printJson, type Reply } from "../http/reply.ts";
+import { type Fields, HttpError, jsonReply, notModified, type Reply } from "../http/reply.ts";
 import { path } from "../http/router.ts";
 import { change } from "../store/change.ts";
 import type { User, UserFields } from "../store/store.ts";
@@ -70,7 +70,7 @@ export async function deleteUser(accounts: Accounts, call: OneUser): Promise<Rep
     () => selfIfMatching(accounts, call), // 401, 403, 412
     (user) => accounts.store.removeUser(user, call.client),
   );
-  return { status: 200, text: printJson({ result }) };
+  return jsonReply(200, { result });
 }
 
 function reply(
@@ -81,8 +81,8 @@ function reply(
   more: Fields = {},
 ): Reply {
   const { username, email } = user;
-  const text = printJson({ user: { username, email, uri: uriOf(user, origin) } });
-  return { status, text, fields: { ETag: entityTag(store.epoch, user.revision), ...more } };
+  const fields = { ETag: entityTag(store.epoch, user.revision), ...more };
+  return jsonReply(status, { user: { username, email, uri: uriOf(user, origin) } }, fields);
 }
 
 const uriOf = ({ username }: User, origin: string) => origin + USER.build({ username });

@@ -7,8 +7,8 @@ import type { Client } from "../http/call.ts";
 const PATIENCE_MS = 10_000;
 
 /**
- * The client of a request that has just arrived. Behind a proxy its address is the last one that the
- * proxy wrote (RFC 7239, X-Forwarded-For): all others may be the client's own words.
+ * The client of a request that has just arrived. Behind a proxy its address is the last one that
+ * the proxy wrote (RFC 7239, X-Forwarded-For): all others may be the client's own words.
  */
 export class RequestClient implements Client {
   readonly until = performance.now() + PATIENCE_MS;

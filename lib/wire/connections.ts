@@ -102,7 +102,7 @@ export class Connections {
     connection.failure = parserFailure(error);
     const { last, failure } = connection;
     if (last === undefined || last.request.complete) return void this.refuse(socket, failure);
-    // It is the content of the last request that failed. If its turn has not come, `replyTo` will respond.
+    // The content of the last request failed. If its turn has not come, replyTo will respond.
     const { response } = last;
     if (response.writableEnded) socket.destroy();
     else if (response.headersSent) response.once("finish", () => socket.destroySoon());

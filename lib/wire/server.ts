@@ -21,7 +21,7 @@ export const LIMITS: ServerOptions = {
 /** Has `server` give each request to `answer`; `stop` ends it after the last response. */
 export function serve(
   answer: Answer,
-  log: Log,
+  log: Log = () => {},
   finish: readonly Finish[] = [],
   server: Server = createServer(LIMITS),
 ): { server: Server; stop(): Promise<void> } {
@@ -38,8 +38,8 @@ export function serve(
   server.on("request", handler(answer));
   server.on("checkContinue", handler(answer));
   server.on("checkExpectation", handler(unexpected));
-  // Without a listener CONNECT gets no response. There is no "upgrade" listener: it would also catch
-  // every request that offers h2c.
+  // Without a listener CONNECT gets no response. There is no "upgrade" listener: it would also
+  // catch every request that offers h2c.
   server.on("connect", (_, socket) => connections.refuse(socket as Socket, NO_PROXY));
   server.on("clientError", (error, socket) => connections.parserFailed(socket as Socket, error));
   return { server, stop: () => connections.stop() };

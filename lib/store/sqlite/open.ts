@@ -23,7 +23,7 @@ export async function openDatabase(file: string): Promise<Database> {
   const { DatabaseSync } = await import("node:sqlite").catch(() => {
     throw new Error(`cannot use ${file}: that needs Node 22.13 or newer, Deno, or Bun`);
   });
-  // Others on the machine must not read even the hash of a password. If this fails, SQLite says why.
+  // Others on the machine must not read even a password's hash. If this fails, SQLite says why.
   await writeFile(file, "", { flag: "wx", mode: 0o600 }).catch(() => {});
   const path = resolve(file);
   const hasLog = () => existsSync(`${path}-wal`);

@@ -1,4 +1,5 @@
-// Tasks in a SQLite file: their columns, and what changes one. Each function is a part of a transaction.
+// Tasks in a SQLite file: their columns, and what changes one. Each function is a part of a
+// transaction.
 
 import type { Database, Row } from "./database.ts";
 import { renew } from "./users.ts";

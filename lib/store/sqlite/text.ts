@@ -14,5 +14,5 @@ export const unescape = (text: string) =>
     ? text.replace(/\\([0-9a-f]{4})/g, (_, digits) => String.fromCharCode(parseInt(digits, 16)))
     : text;
 
-/** Text with whatever might be lost: it is kept in each file, to be read when the file is opened. */
+/** Text with whatever might be lost: it is kept in each file and read when the file is opened. */
 export const PROOF = "naïve café, żółw 😀 \\ \0 \ud83d \ufffe \uffff";

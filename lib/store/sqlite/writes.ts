@@ -15,7 +15,7 @@ interface Write {
   readonly by: Deadline | undefined;
 }
 
-/** Collects the writes of one turn of the event loop for `commit`, which does all of them or none. */
+/** Collects the writes of one turn of the event loop for `commit`, which does all or none. */
 export class Writes {
   readonly #commit: <T>(works: () => T) => T;
   #waiting: Write[] = [];

@@ -1,0 +1,141 @@
+// What lib/wire/README.md shows for running the server is run, or read as its reader will read it.
+
+import assert from "node:assert/strict";
+import { execFile, execFileSync, spawnSync } from "node:child_process";
+import { existsSync, writeFileSync } from "node:fs";
+import process from "node:process";
+import { test } from "node:test";
+import { promisify } from "node:util";
+import { runInNewContext } from "node:vm";
+import { readOptions } from "../../lib/options.ts";
+import { newFolder } from "../tools/files.ts";
+import { blocksOf, blockUnder, read } from "../tools/pages.ts";
+import { ask, start } from "../tools/start.ts";
+
+const PAGE = "lib/wire/README.md";
+const under = (heading: string, language = "sh") => blockUnder(PAGE, heading, language);
+const without = (tool: string) =>
+  spawnSync(tool, ["--version"]).error !== undefined && process.env["CI"] === undefined &&
+  `needs ${tool}`;
+const words = (line: string) => line.trim().split(/\s+/);
+
+test("HTTPS: the certificate is made, the server takes it, curl trusts it", {
+  skip: without("openssl") || without("curl"),
+}, async (t) => {
+  const cwd = await newFolder(t);
+  const [making, asking] = blocksOf(PAGE).filter(({ heading, language }) =>
+    heading === "HTTPS" && language === "sh"
+  );
+  const [openssl = "", node = ""] = making?.text.split("\n") ?? [];
+  execFileSync("sh", ["-c", openssl], { cwd, stdio: "ignore" });
+  const args = words(node.split("server.ts ")[1] ?? "");
+  assert.deepEqual(readOptions(args, {})?.tls, { cert: "todo.crt", key: "todo.key" });
+  const files = args.map((word) => word.startsWith("todo.") ? `${cwd}/${word}` : word);
+  const { port } = await start(t, files.map((word) => word === "5443" ? "0" : word));
+  const curl = asking?.text.trim().replace("curl", `curl -sS --connect-to ::127.0.0.1:${port}`) ??
+    "";
+  const { stdout } = await promisify(execFile)("sh", ["-c", curl], { cwd });
+  assert.match(stdout, /"uri": "https:\/\/localhost:5443\/todo/);
+});
+
+test("the health check succeeds while the server runs, and fails when it is gone", {
+  skip: without("curl"),
+}, async (t) => {
+  const server = await start(t, ["--quiet"]);
+  const check = under("Health checks").trim().replace(":5000", `:${server.port}`);
+  const container = /^HEALTHCHECK CMD (.*)$/m.exec(under("In a container", "dockerfile"))?.[1] ??
+    "";
+  const [, ...args]: string[] = JSON.parse(container.replace(":5000", `:${server.port}`));
+  const codes = () => [
+    spawnSync("sh", ["-c", check]).status === 0,
+    spawnSync(process.execPath, args).status === 0,
+  ];
+  assert.deepEqual(codes(), [true, true]);
+  server.child.kill();
+  await server.ended;
+  assert.deepEqual(codes(), [false, false]);
+});
+
+test("the log's line is in the form that is shown", async (t) => {
+  const server = await start(t);
+  await ask(server, "GET /tasks");
+  const [line] = await server.prints(/^.* 200 \d+\n/m);
+  const form = (line: string) => line.replace(/\[.*\]/, "[time]").replace(/\d+\n$/, "bytes\n");
+  assert.equal(form(line), form(under("The log", "log")));
+});
+
+test("nginx: the configuration is one", { skip: without("nginx") }, async (t) => {
+  const folder = await newFolder(t);
+  const location = under("Behind a proxy", "nginx");
+  writeFileSync(
+    `${folder}/nginx.conf`,
+    `pid ${folder}/pid; error_log ${folder}/log; events {} http { access_log off; server {
+      listen 127.0.0.1:8; ${location} } }`,
+  );
+  const checked = spawnSync("nginx", ["-t", "-p", folder, "-c", `${folder}/nginx.conf`], {
+    encoding: "utf8",
+  });
+  assert.equal(checked.status, 0, checked.stderr);
+  const upstream = /127\.0\.0\.1:5000/;
+  assert.match(location, upstream);
+  assert.match(under("Behind a proxy", "caddyfile"), upstream);
+});
+
+test("CORS: the script gets the tasks", async (t) => {
+  const origin = "https://app.example";
+  const server = await start(t, ["--quiet", "--cors-origin", origin], {
+    TODO_PASSWORD: "open sesame",
+  });
+  const script = under("Pages of other origins (CORS)", "js");
+  const fetch = async (url: string, { headers }: { headers: Record<string, string> }) => {
+    const line = `GET ${new URL(url).pathname.replace("/todo/api/v1.0", "")}`;
+    const sent = { ...headers, Origin: origin };
+    return await ask(server, line, { headers: sent, authorization: headers["Authorization"] });
+  };
+  const body = `(async () => { ${script} return response; })()`;
+  const { status, headers } = await runInNewContext(body, { fetch, btoa });
+  assert.equal(status, 200);
+  assert.equal(headers["access-control-allow-origin"], origin);
+});
+
+test("systemd: the unit starts the server with flags that there are, and waits for its end", () => {
+  const unit = under("systemd", "ini");
+  const [, program, file, args = ""] = /^ExecStart=(\S+) (\S+) (.*)$/m.exec(unit) ?? [];
+  assert.deepEqual([program, file], ["/usr/bin/node", "/srv/todo/server.ts"]);
+  const options = readOptions(words(args), { TODO_PASSWORD: "open sesame" });
+  const [, folder] = /^StateDirectory=(.*)$/m.exec(unit) ?? [];
+  assert.equal(options?.db, `/var/lib/${folder}/tasks.sqlite`);
+  assert.ok(Number(/^TimeoutStopSec=(\d+)$/m.exec(unit)?.[1]) > 10);
+  for (const line of unit.split("\n")) assert.match(line, /^(\[\w+\]|[A-Z]\w+=.+|)$/);
+});
+
+test("a container has every file that the server needs, and its flags", () => {
+  const file = under("In a container", "dockerfile");
+  const copied = [...file.matchAll(/^COPY (.*) \S+$/gm)].flatMap(([, names = ""]) => words(names));
+  assert.deepEqual(copied.sort(), ["lib", "package.json", "server.ts"]);
+  for (const name of copied) assert.ok(existsSync(new URL(`../../${name}`, import.meta.url)), name);
+  const [, variables = ""] = /^ENV (.*)$/m.exec(file) ?? [];
+  const env = Object.fromEntries(words(variables).map((pair) => pair.split("=", 2)));
+  const [, build = "", run = ""] =
+    /^(docker build .*)\n(docker run .*)\n$/.exec(under("In a container")) ?? [];
+  const [, password = ""] = /-e TODO_PASSWORD='(.*?)'/.exec(run) ?? [];
+  const options = readOptions([], { ...env, TODO_PASSWORD: password });
+  const [, volume] = /^VOLUME (.*)$/m.exec(file) ?? [];
+  assert.equal(options?.db, `${volume}/tasks.sqlite`);
+  assert.match(
+    run,
+    new RegExp(`-p 127.0.0.1:${options?.port}:${options?.port} -v \\w+:${volume} todo$`),
+  );
+  assert.match(build, / -t todo \.$/);
+  const [, command = ""] = /^CMD (.*)$/m.exec(file) ?? [];
+  assert.deepEqual(JSON.parse(command), ["node", "server.ts"]);
+  assert.ok(Number(/^FROM node:(\d+)/m.exec(file)?.[1]) >= 24);
+  assert.match(read("server.ts"), /^import/m);
+});
+
+test("a server that was left behind is ended", { skip: without("fuser") }, async (t) => {
+  const server = await start(t, ["--quiet"]);
+  const command = under("Why not npx").trim().replace("5000", `${server.port}`);
+  execFileSync("sh", ["-c", command], { stdio: "ignore" });
+  assert.deepEqual(await server.ended, { code: 0, signal: null });
+});
