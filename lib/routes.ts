@@ -27,7 +27,7 @@ export const routes = (store: Store, accounts: Accounts): Route[] => [
   }),
 ];
 
-const SCRIPTS = ["api", "app", "form", "list", "poll", "status", "task"];
+const SCRIPTS = ["api", "app", "form", "list", "outbox", "poll", "status", "sweep", "task", "undo"];
 const PAGE = ["index.html", "style.css", "icon.svg", ...SCRIPTS.map((name) => `${name}.js`)];
 
 /** The page for people, a row for each of its files. Who never asks for it never loads it. */

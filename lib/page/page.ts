@@ -32,6 +32,7 @@ export function getPage(name: string, call: Call): Promise<Reply> {
   return getFile(new URL(name, import.meta.url), call, {
     "Content-Type": `${TYPES[name.slice(name.lastIndexOf(".") + 1)]}; charset=utf-8`,
     "Content-Security-Policy": POLICY,
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
   });
 }
