@@ -1,23 +1,27 @@
-// The client of the service: what it offers is a method, what goes wrong a Problem. Knows HTTP, and
-// nothing of the screen.
+// The client of the service: a method for what it offers, a Problem for what goes wrong. Knows HTTP
+// and nothing of the screen.
 
-// The two addresses that are known. All others come from the service, as `uri` or in Link.
-export const TASKS = new URL("todo/api/v1.0/tasks", document.baseURI).href;
-const USERS = new URL("todo/api/v1.0/users", document.baseURI).href;
+// All but these addresses come from the service. Without the page's own user:password@, if any.
+const API = new URL("todo/api/v1.0/", location.origin + location.pathname);
+export const TASKS = `${API}tasks`;
+const USERS = `${API}users`;
 
-/** What a person should hear of a failure. Status 0: there was no answer. */
+const STRANGER = "Something else answered for the server.";
+
+/** A failure that a person should hear of. Status 0: there was no proper response. */
 export class Problem extends Error {
-  constructor(status, message, { retryAfter = 0, field, now } = {}) {
+  constructor(status, message, { retryAfter = 0, fields = {}, now } = {}) {
     super(message);
     this.status = status;
     this.retryAfter = retryAfter; // seconds
-    this.field = field; // of a form, if it is about one
+    this.fields = fields; // sentences, by the name of the field that each is about
     this.now = now; // the task as it is, if it isn't as it was shown
   }
 
-  /** Whether the same request may succeed later. */
-  get passes() {
-    return this.status === 0 || this.status === 429 || this.status >= 500;
+  /** What is wrong and, if it may pass, when to try again. */
+  get advice() {
+    if (this.status > 0 && this.status < 500 && this.status !== 429) return this.message;
+    return `${this.message} Try again in ${this.retryAfter ? `${this.retryAfter} s` : "a moment"}.`;
   }
 }
 
@@ -30,15 +34,18 @@ export class Service {
     this.#authorization = basic(username, password);
   }
 
-  /** A page of the list, its links and its tag; undefined while `tag` is still the page's. */
-  async list(uri, tag, signal) {
+  /** A page of the list; undefined while `tag` is still the page's. */
+  async list(uri, { tag, signal } = {}) {
     const { status, fields, content } = await this.#ask("GET", uri, { tag, signal });
-    if (status === 304) return undefined; // nothing new, and next to nothing was sent
+    if (status === 304) return undefined;
+    if (!Array.isArray(content.tasks)) throw new Problem(0, STRANGER);
+    const links = [...(fields.get("Link") ?? "").matchAll(/<(.*?)>; rel="(.*?)"/g)]; // RFC 8288
     return {
+      uri,
       tasks: content.tasks,
       tag: fields.get("ETag"),
       total: Number(fields.get("X-Total-Count")),
-      links: linksOf(fields.get("Link") ?? ""),
+      links: Object.fromEntries(links.map(([, address, relation]) => [relation, address])),
     };
   }
 
@@ -46,46 +53,52 @@ export class Service {
     return taskOf(await this.#ask("POST", TASKS, { content }));
   }
 
-  /** Changes a task that is still as it was shown; throws how it is `now` if it isn't. */
+  /** Changes a task that is still as it was shown. Otherwise throws how it is `now`. */
   update(shown, content) {
-    return this.#ifUnchanged(
-      shown,
-      async (tag) => taskOf(await this.#ask("PUT", shown.uri, { tag, content })),
-    );
+    const put = async (tag) => taskOf(await this.#ask("PUT", shown.uri, { tag, content }));
+    return this.#ifUnchanged(shown, put);
   }
 
-  /** Deletes it likewise. The request outlives a page that is being closed. */
+  /** Deletes it likewise. The request outlives a page that is closed. */
   remove(shown) {
     const keepalive = true;
     return this.#ifUnchanged(shown, (tag) => this.#ask("DELETE", shown.uri, { tag, keepalive }));
   }
 
-  /** The tag of a task as it was shown: the list has one for all, so the task itself is asked. */
+  /** The tag of a task that is as it was shown: the list's tag is one for all. */
   async tagOf(shown) {
     const now = taskOf(await this.#ask("GET", shown.uri));
-    const same = (name) => now[name] === shown[name];
-    if (["title", "description", "done"].every(same)) return now.tag;
+    const isSame = (name) => now[name] === shown[name];
+    if (["title", "description", "done"].every(isSame)) return now.tag;
     throw new Problem(412, "It was changed elsewhere. Now it is like this.", { now });
   }
 
   async changePassword(password) {
-    // No answer links to one's own account: this is the contract's /users/<username>, filled in.
-    const account = await this.#ask("GET", `${USERS}/${encodeURIComponent(this.username)}`);
-    await this.#ask("PUT", account.content.user.uri, { content: { password } });
+    await this.#ask("PUT", await this.#account(), { content: { password } });
     this.#authorization = basic(this.username, password);
   }
 
-  // No lost updates: `write` sends the tag of what was shown as If-Match, and 412 says that this is
-  // no more. Then look: where it reads as it did, the new tag will do.
+  async deleteAccount() {
+    await this.#ask("DELETE", await this.#account());
+  }
+
+  // No response links to one's account: this is the contract's /users/<username>.
+  async #account() {
+    const { content } = await this.#ask("GET", `${USERS}/${encodeURIComponent(this.username)}`);
+    return content.user.uri;
+  }
+
+  // No lost updates: `write` sends the tag of what was shown as If-Match. After 412, look: if it
+  // still reads as it did, its new tag will do.
   async #ifUnchanged(shown, write) {
-    for (let { tag } = shown;; tag = undefined) {
-      tag ??= await this.tagOf(shown);
+    for (let { tag } = shown, tries = 0; tries < 3; tag = undefined, tries++) {
       try {
-        return await write(tag);
+        return await write(tag ?? await this.tagOf(shown));
       } catch (problem) {
-        if (problem.status !== 412) throw problem;
+        if (problem.status !== 412 || problem.now) throw problem;
       }
     }
+    throw new Problem(412, "It isn’t saved: something on the way spoils its entity tag.");
   }
 
   #ask(method, uri, options) {
@@ -93,71 +106,94 @@ export class Service {
   }
 }
 
-/** Makes a new user. */
 export const register = (user) => ask("POST", USERS, { content: user });
 
-/** One request and its answer. Throws a Problem for one that is no good news. */
-async function ask(method, uri, { authorization, content, tag, signal, keepalive = false }) {
-  // Credentials go to where the page came from, whatever a `uri` says.
+/** Whether the service takes new users. */
+export const takesUsers = async () =>
+  (await ask("OPTIONS", USERS)).fields.get("Allow").includes("POST");
+
+/** One request and its response. Throws a Problem for one that is no success. */
+async function ask(method, uri, { authorization, content, tag, signal, keepalive } = {}) {
+  // Credentials go only to where the page came from.
   if (new URL(uri).origin !== location.origin) {
-    throw new Problem(0, `The server says it is at ${uri}: see its --public-url.`);
+    throw new Problem(421, `The server says it is at ${uri}: see its --public-url.`);
   }
-  // By this the server knows a script, and spares it the challenge that opens a browser's dialog.
+  // The server knows a script by this, and sends no challenge: that opens a browser's dialog.
   const headers = new Headers({ "X-Requested-With": "XMLHttpRequest" });
   if (authorization) headers.set("Authorization", authorization);
   if (content) headers.set("Content-Type", "application/json");
   if (tag) headers.set(method === "GET" ? "If-None-Match" : "If-Match", tag);
-  const patience = AbortSignal.timeout(20_000); // a password may wait some seconds for its turn
-  let response, text;
-  try {
-    response = await fetch(uri, {
+  const patience = AbortSignal.timeout(20_000); // hashing may have a queue
+  const { status, fields, text } = await send(
+    new Request(uri, {
       method,
       headers,
       body: content && JSON.stringify(content),
       keepalive,
       signal: signal ? AbortSignal.any([signal, patience]) : patience,
-      credentials: "omit", // no cookies
-      cache: "no-store", // tags are compared here, and nobody's tasks stay on the disk
-    });
-    text = await response.text();
-  } catch {
-    throw new Problem(0, "The server can’t be reached. Try again in a moment.");
-  }
-  const { status, headers: fields } = response;
-  const isJson = fields.get("Content-Type")?.startsWith("application/json"); // a proxy's may be HTML
-  const answer = { status, fields, content: isJson ? JSON.parse(text) : undefined };
-  if (response.ok || status === 304) return answer;
-  throw problemOf(answer);
+      credentials: "omit",
+      cache: "no-store", // nobody's tasks stay on the disk
+      redirect: "error",
+    }),
+  );
+  const answer = { status, fields, content: parse(text) };
+  if (status === 304 && tag || status === 204) return answer;
+  if (status < 200 || status > 299) throw problemOf(answer);
+  if (!answer.content) throw new Problem(0, STRANGER);
+  return answer;
 }
 
-/** An answer that is no good news, in words. */
-function problemOf({ status, fields, content }) {
-  const { error, message } = content ?? {};
-  if (error === "Unauthorized access") {
-    return new Problem(401, "The username or the password is wrong.", { field: "password" });
+async function send(request) {
+  try {
+    const response = await fetch(request);
+    return { status: response.status, fields: response.headers, text: await response.text() };
+  } catch { // the request is well made, so this is the network
+    throw new Problem(0, "The server can’t be reached.");
+  }
+}
+
+/** An object from JSON; undefined for any other text, such as a proxy's HTML. */
+function parse(text) {
+  try {
+    return Object(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+function problemOf({ status, fields, content: { error, message, fields: wrong = {} } = {} }) {
+  if (status === 401 || error === "Unauthorized access") {
+    const words = "The username or the password is wrong.";
+    return new Problem(401, words, { fields: { password: words } });
   }
   if (status === 429 || status === 503) {
-    const retryAfter = Number(fields.get("Retry-After"));
-    const when = retryAfter ? `in ${retryAfter} s` : "in a moment";
-    return new Problem(status, `The server is busy. Try again ${when}.`, { retryAfter });
+    const retryAfter = secondsOf(fields.get("Retry-After"));
+    return new Problem(status, "The server is busy.", { retryAfter });
   }
+  if (!error) return new Problem(0, `The server answers ${status}.`); // or a proxy does
   if (status === 404) return new Problem(404, "It was deleted elsewhere.");
-  if (status === 409) return new Problem(409, message, { field: "username" });
-  if (status >= 500) return new Problem(status, "The server failed. Try again later.");
-  return new Problem(status, message ?? error ?? `The server answers ${status}.`);
+  const words = sentence(message ?? error);
+  if (status === 409) return new Problem(409, words, { fields: { username: words } });
+  const named = Object.entries(wrong).map(([name, part]) => [name, sentence(`${name} ${part}`)]);
+  return new Problem(status, words, { fields: Object.fromEntries(named) });
 }
 
-function taskOf({ fields, content }) {
-  return { ...content.task, tag: fields.get("ETag") };
+const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1)}.`;
+
+/** Retry-After is a number of seconds, or a date (RFC 9110 §10.2.3). */
+function secondsOf(field) {
+  const seconds = /^\d+$/.test(field) ? Number(field) : (Date.parse(field) - Date.now()) / 1000;
+  return Math.min(Math.max(Math.ceil(seconds) || 0, 0), 3600);
 }
 
-/** From a Link field (RFC 8288) to the addresses by relation: `{ next: "http://…" }`. */
-function linksOf(field) {
-  const links = [...field.matchAll(/<([^>]*)>; rel="([^"]*)"/g)];
-  return Object.fromEntries(links.map(([, uri, rel]) => [rel, uri]));
+function taskOf({ fields, content: { task } }) {
+  if (!task?.uri) throw new Problem(0, STRANGER);
+  // A proxy that compresses makes W/"…" or "…-gzip" of the server's tag.
+  const tag = fields.get("ETag")?.replace(/^W\//, "").replace(/[-;](gzip|br|zstd)"$/, '"');
+  return { ...task, tag };
 }
 
-/** The value of an Authorization field (RFC 7617). btoa takes bytes, so UTF-8 comes first. */
+/** The Authorization field (RFC 7617), of UTF-8. */
 function basic(username, password) {
   const bytes = new TextEncoder().encode(`${username}:${password}`);
   return `Basic ${btoa(String.fromCharCode(...bytes))}`;

@@ -1,68 +1,92 @@
-// Forms: sent once at a time, and what is wrong is said where it can be mended.
+// Forms: sent once at a time; what is wrong is said where it can be mended.
 
 import { Problem } from "./api.js";
+import { byId } from "./status.js";
 
 let errors = 0;
 
-/**
- * Calls `submit` with the fields and the button, once they hold what is required. A Problem that it
- * throws is said at the field that it is about, or at the form's end.
- */
+/** Calls `submit` with the form's elements once they are valid. Shows a Problem that it throws. */
 export function onSubmit(form, submit) {
   form.noValidate = true; // or the browser says it, in a bubble that soon goes away
-  form.addEventListener("submit", async (event) => {
+  let isBusy = false; // a double click counts once
+  form.onsubmit = async (event) => {
     event.preventDefault();
-    if (form.ariaBusy === "true") return; // a double click adds one task
     clearErrors(form);
-    const wrong = [...form.elements].filter((field) => invalidity(field) !== "");
-    for (const field of wrong.reverse()) say(form, field, invalidity(field));
-    if (wrong.length > 0) return;
-    form.ariaBusy = "true";
-    try {
-      await submit(form.elements, event.submitter);
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      // "title is missing; description must be…" names the fields: to each its part.
-      for (const part of error.field ? [error.message] : error.message.split("; ")) {
-        say(form, form.elements[error.field ?? part.split(" ")[0]], part);
-      }
-    } finally {
-      form.ariaBusy = "false";
+    for (const field of form.querySelectorAll("[required]")) {
+      if (field.value.trim() === "") field.setCustomValidity("Please fill in this field.");
     }
-  });
-  form.addEventListener("input", ({ target }) => clearError(target));
+    if (isBusy || !isValid(form)) return;
+    isBusy = true;
+    await whileBusy(form, () => submit(form.elements))
+      .catch((problem) => showProblem(form, problem))
+      .finally(() => isBusy = false);
+  };
+  form.oninput = ({ target }) => clearError(target);
+  form.addEventListener("invalid", ({ target }) => showError(target), { capture: true });
 }
 
-/** Why a field can't be sent, in the browser's words and language; "" if it can. */
-function invalidity(field) {
-  if (field.required && field.value.trim() === "") return "Please fill in this field.";
-  return field.validationMessage ?? "";
-}
-
-/** Puts an error below a field, where it is read out with the field; or at the form's end. */
-function say(form, field, words) {
-  const error = document.createElement("p");
-  error.className = "error";
-  error.textContent = words[0].toUpperCase() + words.slice(1);
-  if (field) {
-    error.id = `error-${++errors}`;
-    field.setAttribute("aria-describedby", error.id);
-    field.ariaInvalid = "true";
-    field.closest("label").after(error);
-    field.focus();
-  } else {
-    error.role = "alert";
-    form.append(error);
+/** Marks an element as busy until the work is done. */
+export async function whileBusy(element, work) {
+  element.ariaBusy = "true";
+  try {
+    return await work();
+  } finally {
+    element.ariaBusy = null;
   }
 }
 
-function clearError(field) {
-  document.getElementById(field.getAttribute("aria-describedby"))?.remove();
-  field.removeAttribute("aria-describedby");
-  field.ariaInvalid = null;
+/** Shows a Problem at the fields that it names, or at the form's end. Throws what is a bug. */
+export function showProblem(form, problem) {
+  if (!(problem instanceof Problem)) throw problem;
+  for (const [name, words] of Object.entries(problem.fields)) {
+    form.elements[name]?.setCustomValidity(words);
+  }
+  if (isValid(form)) form.append(errorOf(problem.advice));
+}
+
+/** The fields of a form whose text isn't the one that it began with. */
+export const typedIn = (form) =>
+  [...form.querySelectorAll("[name]:not([hidden])")].filter((at) => at.value !== at.defaultValue);
+
+export const isTyped = (form) => typedIn(form).length > 0;
+
+export function clear(form) {
+  form.reset();
+  clearErrors(form);
 }
 
 export function clearErrors(form) {
   for (const field of form.elements) clearError(field);
   for (const error of form.querySelectorAll(".error")) error.remove();
+}
+
+/** Whether all fields are valid. The others show their errors; the first gets the focus. */
+function isValid(form) {
+  if (form.checkValidity()) return true;
+  const at = document.activeElement; // somebody may be typing elsewhere by now
+  if (form.contains(at) || at === document.body) form.querySelector("[aria-invalid]").focus();
+  return false;
+}
+
+function showError(field) {
+  const error = errorOf(field.validationMessage);
+  error.id = `error-${++errors}`;
+  field.setAttribute("aria-describedby", error.id);
+  field.ariaInvalid = "true";
+  field.closest("label").after(error);
+}
+
+function errorOf(words) {
+  const error = document.createElement("p");
+  error.className = "error";
+  error.role = "alert"; // read out, even if the focus is at the field already (WCAG 4.1.3)
+  error.textContent = words;
+  return error;
+}
+
+function clearError(field) {
+  field.setCustomValidity("");
+  byId(field.getAttribute("aria-describedby"))?.remove();
+  field.removeAttribute("aria-describedby");
+  field.ariaInvalid = null;
 }

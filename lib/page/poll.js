@@ -1,5 +1,6 @@
-// Asks again and again while somebody looks, and less often while the server is away.
+// Asks again and again while somebody looks, and less often while that fails.
 
+import { Problem } from "./api.js";
 import { setConnection } from "./status.js";
 
 const PERIOD = 5000; // ms
@@ -8,37 +9,37 @@ const LONGEST = 30_000;
 
 export class Poll {
   #ask;
-  #onProblem;
-  #current = new AbortController(); // of the round under way; there is at most one
+  #onSignedOut;
+  #current = new AbortController(); // of the round under way
   #timer;
   #failures = 0;
-  #running = false;
+  #isRunning = false;
 
-  /** `ask(signal)` is one round. A problem that doesn't pass ends the rounds. */
-  constructor(ask, onProblem) {
+  /** `ask(signal)` is one round. Wrong credentials end the rounds, and nothing else does. */
+  constructor(ask, onSignedOut) {
     this.#ask = ask;
-    this.#onProblem = onProblem;
-    const wake = () => this.#running && this.now();
+    this.#onSignedOut = onSignedOut;
+    const wake = () => this.#isRunning && this.now();
     addEventListener("online", wake);
     document.addEventListener("visibilitychange", wake);
   }
 
-  /** Gives up the round under way, too: what it would bring may be old already. */
+  /** Gives up the round under way, too: it may bring what is old already. */
   stop() {
-    this.#running = false;
+    this.#isRunning = false;
     this.#current.abort();
     clearTimeout(this.#timer);
   }
 
   /** A round at once, and others after it. */
   now() {
-    this.#failures = 0; // somebody is there, and would not like to wait
+    this.#failures = 0; // somebody is there and waits
     return this.#round();
   }
 
   async #round() {
     this.stop();
-    this.#running = true;
+    this.#isRunning = true;
     if (document.hidden) return;
     const { signal } = this.#current = new AbortController();
     let wait = PERIOD;
@@ -49,13 +50,11 @@ export class Poll {
       setConnection("");
     } catch (problem) {
       if (signal.aborted) return;
-      if (!problem.passes) {
-        this.stop();
-        return this.#onProblem(problem);
-      }
+      if (problem.status === 401) return this.#onSignedOut();
+      if (!(problem instanceof Problem)) reportError(problem); // a bug is for the console
       wait = Math.min(RETRY * 2 ** this.#failures++, LONGEST);
-      wait = Math.max(wait, problem.retryAfter * 1000);
-      setConnection(`${problem.status ? "The server is busy" : "Offline"}. Trying again…`);
+      wait = Math.max(wait, (problem.retryAfter ?? 0) * 1000);
+      setConnection(`${problem.message} Trying again…`);
     }
     this.#timer = setTimeout(() => this.#round(), wait);
   }

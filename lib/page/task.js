@@ -1,41 +1,52 @@
 // A task on the screen: looked at, ticked, edited in place, deleted with a way back.
 
 import { Problem } from "./api.js";
-import { clearErrors, onSubmit } from "./form.js";
-import { say } from "./status.js";
+import { clearErrors, isTyped, onSubmit, typedIn, whileBusy } from "./form.js";
+import { drop, list, tidy, write } from "./list.js";
+import { add } from "./outbox.js";
+import { byId, quote, say } from "./status.js";
+import { LONG_ENOUGH, Undo } from "./undo.js";
 
-const UNDO = 8000; // ms
-const template = document.getElementById("row");
-const dialog = document.getElementById("conflict");
+// An address ends before a space, or before what ends the sentence that it stands in.
+const ADDRESS = /(\bhttps?:\/\/[^\s<>"]*[^\s<>".,;:!?()'’”\]])/i;
+const conflict = byId("conflict");
 
 export class Row {
-  #list;
+  element = byId("row").content.cloneNode(true).firstElementChild;
+  #view = this.#part("view");
+  #box = this.#part("box");
+  #edit = this.#part("edit");
+  #delete = this.#part("delete");
+  #editor = this.#part("editor");
+  #bar = this.#part("bar");
+  #undo = new Undo(this.#bar);
   #task; // as it is shown
-  #edited; // as it was when editing began
-  #changes; // what has been typed since, by field
-  #gone = false; // deleted elsewhere while it is edited here
-  #doomed; // as it was when Delete was pressed
-  #ticking = false;
-  #timer;
+  #base; // as it was when editing began, or at the last save
+  #isGone = false; // deleted elsewhere while it is edited here
+  #isTicking = false;
+  #isSaving = false;
+  #tickTimer; // while a tick may be undone
 
-  /** `list` makes the changes, and lets the row go. */
-  constructor(list, task) {
-    this.#list = list;
-    this.element = template.content.cloneNode(true).firstElementChild;
-    for (const part of ["view", "editor", "deleted", "note", "box", "edit", "delete", "undo"]) {
-      this[part] = this.element.querySelector(`.${part}`);
-    }
-    this.box.addEventListener("change", () => this.#tick());
-    this.edit.addEventListener("click", () => this.#open());
-    this.delete.addEventListener("click", () => this.#delete());
-    this.undo.addEventListener("click", () => this.#bringBack());
-    onSubmit(this.editor, () => this.#save());
-    this.editor.addEventListener("input", ({ target }) => {
-      this.#changes[target.name] = target.value;
-    });
-    this.editor.addEventListener("keydown", ({ key }) => key === "Escape" && this.#close());
-    this.editor.querySelector(".cancel").addEventListener("click", () => this.#close());
+  constructor(task) {
+    this.#box.onchange = () => this.#tick();
+    this.#box.onkeydown = (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault(); // or the same key would send the editor
+      this.#open();
+    };
+    this.#view.ondblclick = ({ target }) => target.closest("a, button, label") || this.#open();
+    this.#edit.onclick = () => this.#open();
+    this.#delete.onclick = () => this.#offerUndo();
+    onSubmit(this.#editor, () => this.#save());
+    this.#editor.onkeydown = ({ key, isComposing }) => {
+      if (key === "Escape" && !isComposing) this.#close();
+    };
+    this.#part("cancel").onclick = () => this.#close();
     this.show(task);
+  }
+
+  #part(name) {
+    return this.element.querySelector(`.${name}`);
   }
 
   get uri() {
@@ -43,158 +54,190 @@ export class Row {
   }
 
   /** Whether something would be lost if the row went away now. */
-  get held() {
-    return this.view.hidden;
+  get isHeld() {
+    return this.#view.hidden || this.#isTicking || this.#isSaving || this.#tickTimer > 0;
   }
 
-  /** Shows the task as it is now. What is being typed is left alone. */
+  /** Whether something that was typed would be lost if the page were closed now. */
+  get isUnsaved() {
+    return this.#isSaving || !this.#editor.hidden && isTyped(this.#editor);
+  }
+
+  /** Shows the task as it is now. What is being typed stays. */
   show(task) {
     const { title, description, done } = this.#task = task;
-    // As textContent: whatever a task says, it is never taken for HTML.
-    for (const element of this.element.querySelectorAll(".title")) element.textContent = title;
-    this.view.querySelector(".description").textContent = description;
+    this.#part("title").textContent = title;
+    const shown = this.#part("description");
+    if (shown.textContent !== description) shown.replaceChildren(...linked(description));
     this.element.classList.toggle("done", done);
-    if (!this.#ticking) this.box.checked = done;
-    this.edit.ariaLabel = `Edit “${title}”`;
-    this.delete.ariaLabel = `Delete “${title}”`;
-    this.undo.ariaLabel = `Undo: “${title}” was deleted`;
-  }
-
-  async #tick() {
-    if (this.#ticking) return; // the loop below sees it
-    this.#ticking = true;
-    await this.#attempt(async () => {
-      while (this.box.checked !== this.#task.done) {
-        const changes = { done: this.box.checked };
-        this.show(await this.#list.write((service) => service.update(this.#task, changes)));
-      }
-    });
-    this.#ticking = false;
-    this.box.checked = this.#task.done;
-  }
-
-  #open() {
-    const { title, description } = this.editor.elements;
-    this.#edited = this.#task;
-    this.#changes = {};
-    title.value = this.#task.title;
-    description.value = this.#task.description;
-    this.#showOnly(this.editor);
-    title.focus();
-  }
-
-  async #save() {
-    if (this.#gone) {
-      const { title, description } = this.editor.elements;
-      await this.#list.add({ title: title.value, description: description.value });
-      return this.#close();
-    }
-    const mine = { ...this.#edited, ...this.#changes };
-    let [base, changes] = [this.#edited, this.#changes];
-    while (Object.keys(changes).length > 0) {
-      try {
-        this.show(await this.#list.write((service) => service.update(base, changes)));
-        break;
-      } catch (error) {
-        if (error.status === 404) this.#keep();
-        if (!error.now) throw error;
-        const choice = await choose(mine, error.now);
-        if (choice === "") return;
-        this.show(error.now);
-        if (choice === "theirs") break;
-        // Mine is to stay just as it was shown, and no other version to give way than this.
-        base = error.now;
-        changes = { title: mine.title, description: mine.description, done: mine.done };
-      }
-    }
-    this.#close();
-  }
-
-  #keep() {
-    this.#gone = true;
-    this.editor.querySelector("button").textContent = "Add as a new task";
-    throw new Problem(404, "It was deleted elsewhere. What you wrote is still here.");
-  }
-
-  #close() {
-    clearErrors(this.editor);
-    this.#showOnly(this.view);
-    this.edit.focus();
-    this.#list.tidy();
-  }
-
-  // It is deleted when the time for Undo is over. Adding it again would be no undoing: another uri,
-  // at the end of the list, and open.
-  async #delete() {
-    const doomed = this.#doomed = { ...this.#task };
-    this.#showOnly(this.deleted);
-    this.undo.focus();
-    this.#countDown();
-    // Its tag is read now: closing the page leaves time for one request only.
-    const ready = await this.#attempt(async () => {
-      doomed.tag ??= await this.#list.service.tagOf(doomed);
-    });
-    if (!ready) this.#bringBack();
-  }
-
-  #countDown() {
-    this.#timer = setTimeout(() => {
-      // Time doesn't run out while the keyboard's focus rests on Undo (WCAG 2.2.1).
-      if (this.undo.matches(":focus-visible")) this.#countDown();
-      else this.commit();
-    }, UNDO);
-  }
-
-  #bringBack() {
-    clearTimeout(this.#timer);
-    const focused = this.element.contains(document.activeElement);
-    this.#showOnly(this.view);
-    if (focused) this.delete.focus();
-    this.#list.tidy();
+    if (!this.#isTicking) this.#box.checked = done;
+    this.#box.ariaLabel = quote(title);
+    this.#edit.ariaLabel = `Edit ${quote(title)}`;
+    this.#delete.ariaLabel = `Delete ${quote(title)}`;
   }
 
   /** Deletes for good what looks deleted. */
-  async commit() {
-    if (this.deleted.hidden || this.undo.disabled) return;
-    clearTimeout(this.#timer);
-    this.undo.disabled = true;
-    const gone = await this.#attempt(() =>
-      this.#list.write((service) => service.remove(this.#doomed))
-    );
-    this.undo.disabled = false;
-    if (gone) this.#list.drop(this);
-    else this.#bringBack();
+  settle() {
+    this.#undo.commit();
   }
 
-  /** Whether a change succeeds. If not, this says why, and shows the task as it is now. */
-  async #attempt(change) {
-    this.note.textContent = "";
+  async #tick() {
+    if (this.#isTicking) return; // the loop below sees it
+    this.#isTicking = true;
+    await this.#attempt(async () => {
+      while (this.#box.checked !== this.#task.done) { // as often as somebody presses the box
+        const done = this.#box.checked;
+        this.show(await write((service) => service.update(this.#task, { done })));
+        if (this.#task.done !== done) throw new Problem(500, "The server didn’t keep it.");
+      }
+    }).finally(() => this.#isTicking = false);
+    this.#box.checked = this.#task.done;
+    // Whatever the filter says, the row stays long enough to be ticked back.
+    clearTimeout(this.#tickTimer);
+    this.#tickTimer = setTimeout(() => {
+      this.#tickTimer = 0;
+      tidy();
+    }, LONG_ENOUGH);
+  }
+
+  #open() {
+    if (!this.#isSaving) { // or what is being saved still stands there
+      for (const field of this.#fields()) field.value = this.#task[field.name];
+      this.#begin(this.#task);
+    }
+    this.#showOnly(this.#editor);
+    this.#editor.elements.title.focus();
+  }
+
+  #fields() {
+    return this.#editor.querySelectorAll("[name]");
+  }
+
+  /** From now on, changes are those to this task, in these texts. */
+  #begin(base, texts = [...this.#fields()].map(({ value }) => value)) {
+    this.#base = base;
+    this.#fields().forEach((field, i) => field.defaultValue = texts[i]);
+  }
+
+  #close() {
+    clearErrors(this.#editor);
+    this.#showOnly(this.#view, this.#edit);
+    tidy();
+  }
+
+  async #save() {
+    const sent = [...this.#fields()].map(({ value }) => value); // typing may go on
+    if (this.#isGone) {
+      add({ title: sent[0].trim(), description: sent[1] });
+      return this.#close();
+    }
+    // Only what was typed: a field can't show a line break in a title, for example.
+    const changes = Object.fromEntries(
+      typedIn(this.#editor).map(({ name, value }) => [name, value]),
+    );
+    if (changes.title) changes.title = changes.title.trim();
+    this.#isSaving = true;
     try {
-      await change();
+      const saved = await this.#saveOrChoose(this.#base, changes);
+      if (!saved) return;
+      this.#begin(saved, sent);
+    } catch (problem) {
+      this.#showOnly(this.#editor);
+      if (problem.status !== 404) throw problem;
+      this.#isGone = true;
+      this.#editor.querySelector("button").textContent = "Add as a new task";
+      throw new Problem(404, "It was deleted elsewhere. What you wrote is still here.");
+    } finally {
+      this.#isSaving = false;
+    }
+    if (!this.isUnsaved) this.#close();
+  }
+
+  /** The task as it is in the end; undefined if editing goes on. */
+  async #saveOrChoose(base, changes) {
+    const mine = { ...base, ...changes };
+    while (Object.keys(changes).length > 0) {
+      try {
+        base = await write((service) => service.update(base, changes));
+        changes = {};
+      } catch (problem) {
+        if (!problem.now) throw problem;
+        this.#showOnly(this.#editor);
+        base = problem.now;
+        const choice = await choose({ mine, theirs: base });
+        if (choice === "") return undefined;
+        // Mine is to stay as it was shown, in the place of this version alone.
+        const { title, description, done } = mine;
+        changes = choice === "mine" ? { title, description, done } : {};
+      }
+      this.show(base);
+    }
+    return base;
+  }
+
+  // Deletes when the time for Undo is over. Adding it again would be no undoing: it would have
+  // another uri, and another place in the list.
+  async #offerUndo() {
+    const doomed = { ...this.#task };
+    const bringBack = () => {
+      this.#showOnly(this.#view, this.#delete);
+      tidy();
+    };
+    const remove = () => write((service) => service.remove(doomed));
+    this.#showOnly(this.#bar);
+    this.#undo.offer(`${quote(doomed.title)} deleted`, {
+      undo: bringBack,
+      commit: async () => await this.#attempt(remove) ? drop(this) : bringBack(),
+    });
+    // Its tag is read now: closing the page leaves time for one request.
+    const { service } = list;
+    const isReady = await this.#attempt(async () => doomed.tag ??= await service.tagOf(doomed));
+    if (!isReady && this.#undo.end()) bringBack();
+  }
+
+  /** Whether a change succeeds. If not, says why. */
+  async #attempt(change) {
+    const note = this.#part("note");
+    note.textContent = "";
+    try {
+      await whileBusy(this.element, change);
       return true;
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      if (error.now) this.show(error.now);
-      if (error.status === 404) say(`“${this.#task.title}” was deleted elsewhere.`);
-      else this.note.textContent = error.message;
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      if (problem.now) this.show(problem.now);
+      const isSeen = this.element.isConnected && problem.status !== 404;
+      if (isSeen) note.textContent = problem.advice;
+      else say(`${quote(this.#task.title)}: ${problem.message}`);
       return false;
     }
   }
 
-  #showOnly(part) {
-    for (const one of [this.view, this.editor, this.deleted]) one.hidden = one !== part;
+  /** Shows one part. If the focus was in the row, it goes to `control`. */
+  #showOnly(part, control) {
+    const hadFocus = this.element.contains(document.activeElement);
+    for (const one of [this.#view, this.#editor, this.#bar]) one.hidden = one !== part;
+    if (hadFocus) control?.focus();
   }
 }
 
-/** Shows two versions of a task. Which should stay: "mine", "theirs", or "" for neither yet. */
-function choose(mine, theirs) {
-  for (const [id, { title, description, done }] of Object.entries({ mine, theirs })) {
-    const [, ...lines] = document.getElementById(id).children;
+/** A text as nodes, with a link for each address in it. */
+const linked = (text) =>
+  text.split(ADDRESS).map((part, i) => {
+    if (i % 2 === 0) return part; // between two addresses
+    const rel = "noreferrer"; // the other side learns nothing of this page and its window
+    const link = document.createElement("a");
+    return Object.assign(link, { href: part, textContent: part, rel, target: "_blank" });
+  });
+
+/** Shows two versions. Which should stay: "mine", "theirs", or "" for neither yet. */
+function choose(versions) {
+  for (const [id, { title, description, done }] of Object.entries(versions)) {
+    const [, ...lines] = byId(id).children; // after the heading
     [title, description, done ? "Done" : "Open"].forEach((text, i) => lines[i].textContent = text);
   }
-  dialog.returnValue = ""; // which Escape leaves, or sets
-  dialog.showModal();
+  conflict.returnValue = ""; // which Escape leaves, or sets
+  conflict.showModal();
   return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true });
+    conflict.onclose = () => resolve(conflict.returnValue);
   });
 }

@@ -137,6 +137,11 @@ export class Browser {
     return this.#post("execute/sync", { script, args });
   }
 
+  /** Runs the body of a function in the page that calls its last argument with a value. */
+  runAsync(script: string, ...args: unknown[]): Promise<unknown> {
+    return this.#post("execute/async", { script, args });
+  }
+
   /** Waits until an expression of the page's is true, and gives its value. */
   async until(expression: string, ...args: unknown[]): Promise<unknown> {
     const script = `const args = [...arguments], done = args.pop();
@@ -222,6 +227,22 @@ export class Browser {
       ...held.map((value) => ({ type: "keyUp", value })),
     ];
     await this.#post("actions", { actions: [{ type: "key", id: "keyboard", actions }] });
+  }
+
+  /** Types as a person does, so many milliseconds a key. */
+  async type(text: string, pace: number): Promise<void> {
+    const actions = [...text].flatMap((value) => [
+      { type: "keyDown", value },
+      { type: "keyUp", value },
+      { type: "pause", duration: pace },
+    ]);
+    await this.#post("actions", { actions: [{ type: "key", id: "keyboard", actions }] });
+  }
+
+  /** Makes each request take so many milliseconds longer. */
+  async latency(latency: number): Promise<void> {
+    const speed = { downloadThroughput: -1, uploadThroughput: -1 };
+    await this.cdp("Network.emulateNetworkConditions", { offline: false, latency, ...speed });
   }
 
   /** What a screen reader makes of an element. */

@@ -1,0 +1,52 @@
+// A proxy between browser and server, for responses that no server of ours would send.
+
+import { once } from "node:events";
+import * as http from "node:http";
+import type { TestContext } from "node:test";
+import type { Server } from "./start.ts";
+
+/** Passes requests on, and counts them. */
+export interface Proxy {
+  readonly origin: string;
+  /** Method and path of each request for the API so far, such as `GET /tasks`. */
+  asked: string[];
+  /** Answers in the server's place. Returns false where it leaves that to the server. */
+  answer(line: string, response: http.ServerResponse): boolean;
+  /** Changes the header fields of the server's responses. */
+  spoil(headers: http.IncomingHttpHeaders): http.IncomingHttpHeaders;
+  /** Waited for before a request is passed on. */
+  gate: Promise<unknown>;
+}
+
+/** Starts a proxy on a free port, ended with the test. */
+export async function startProxy(t: TestContext, server: Server): Promise<Proxy> {
+  const listener = http.createServer(async (request, response) => {
+    const { method, headers, url = "" } = request;
+    const line = `${method} ${url.replace("/todo/api/v1.0", "")}`;
+    if (url.startsWith("/todo/")) proxy.asked.push(line);
+    if (url.startsWith("/todo/") && proxy.answer(line, response)) return;
+    await proxy.gate;
+    const to = { host: "127.0.0.1", port: server.port, method, path: url, headers };
+    const onward = http.request(to, (answer) => {
+      response.writeHead(answer.statusCode ?? 500, proxy.spoil(answer.headers));
+      answer.pipe(response);
+    });
+    onward.on("error", () => response.destroy());
+    request.pipe(onward);
+  });
+  await once(listener.listen(0, "127.0.0.1"), "listening");
+  t.after(() => {
+    listener.closeAllConnections();
+    listener.close();
+  });
+  const address = listener.address();
+  const port = typeof address === "object" ? address?.port : undefined;
+  const proxy: Proxy = {
+    origin: `http://127.0.0.1:${port}`,
+    asked: [],
+    answer: () => false,
+    spoil: (headers) => headers,
+    gate: Promise.resolve(),
+  };
+  return proxy;
+}
