@@ -48,25 +48,28 @@ export function createApp(
         : await authority.authenticate(headers.authorization, client); // 429
       if (user === undefined) throw unauthorized(headers); // 401, 403
 
-      const authorize = async () => {
-        const now = access === "anyone" ? user : await authority.current(user, client);
-        if (now === undefined) throw unauthorized(headers);
-        return now;
-      };
       const call: Call = {
         params,
         user,
         query,
         origin: publicUrl ?? origin,
         client,
-        clientHas: (tag) => clientHas(request, tag), // 412
-        checkConditions: (tag) => checkConditions(request, tag), // 412
-        json: async () => {
+        clientHas(tag) {
+          return clientHas(request, tag); // 412
+        },
+        checkConditions(tag) {
+          checkConditions(request, tag); // 412
+        },
+        async json() {
           const content = await readJson(request, response, LIMIT[access]); // 400, 413, 415
-          await authorize(); // what was true at the header must still be true
+          await call.authorize(); // what was true at the header must still be true
           return content;
         },
-        authorize,
+        async authorize() {
+          const now = access === "anyone" ? user : await authority.current(user, client);
+          if (now === undefined) throw unauthorized(headers); // 401, 403
+          return now;
+        },
       };
       return await handle(call);
     } catch (error) {
