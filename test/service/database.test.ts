@@ -7,7 +7,7 @@ import { dirname } from "node:path";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
 import { newFile, NO_SQLITE } from "../tools/files.ts";
-import { ask, COMMAND, ON_NODE, run, type Server, start } from "../tools/start.ts";
+import { ask, ON_NODE, run, type Server, start } from "../tools/start.ts";
 
 const basic = (username: string, password: string) => `Basic ${btoa(`${username}:${password}`)}`;
 const SUSAN = basic("susan", "open sesame");
@@ -222,14 +222,13 @@ async function commands(title: string): Promise<string[]> {
 
 over("a backup is made and restored as the page about stores says", async (t, file) => {
   const folder = dirname(file);
-  const node = COMMAND.split(" ")[0] ?? "";
   const shell = (text: string) => {
     const { status, stderr } = spawnSync("sh", ["-ec", `umask 077; ${text}`], {
       cwd: folder,
       encoding: "utf8",
       env: {
         ...process.env,
-        PATH: `${dirname(ON_NODE ? node : process.execPath)}:${process.env["PATH"]}`,
+        PATH: `${dirname(process.execPath)}:${process.env["PATH"]}`,
       },
     });
     assert.equal(status, 0, stderr);

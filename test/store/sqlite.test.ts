@@ -5,6 +5,7 @@ import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { chmod, copyFile, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import { performance } from "node:perf_hooks";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
 import { setImmediate } from "node:timers/promises";
@@ -273,6 +274,23 @@ promises("what cannot be written is not half written, and says so", async (t, fi
   db.exec("COMMIT");
   assert.equal((await add(store, "y")).id, task.id + 1);
   assert.equal(await store.user("b"), undefined);
+});
+
+promises("each write waits by itself, whatever happens to the clock", async (t, file) => {
+  const { store } = await withUser(t, file);
+  const db = await look(t, file);
+  db.exec("BEGIN IMMEDIATE");
+  const gone = { until: Infinity, gone: false };
+  const soon = { until: performance.now() + 200, gone: false };
+  const fields = { title: "x", description: "", done: false };
+  const later = add(store, "later");
+  const refused = [store.add("1", fields, gone), store.add("1", fields, soon)];
+  const now = Date.now;
+  t.mock.method(Date, "now", () => now() + 3_600_000); // as if the clock were set
+  gone.gone = true;
+  for (const write of refused) await assert.rejects(write, Unavailable);
+  db.exec("COMMIT");
+  assert.equal((await later).id, 1);
 });
 
 promises("a write waits for another server's", async (t, file) => {

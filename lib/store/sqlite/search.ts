@@ -7,7 +7,8 @@ import { TASK, toTask } from "./tasks.ts";
 import { type Filter, passes } from "../filter.ts";
 import type { Deadline, Part } from "../store.ts";
 
-const STEP = { ms: 4, tasks: 10_000 }; // how long others wait, and the most tasks in that time
+const TURN_MS = 4; // how long others wait
+const MOST = 400; // tasks that are read in one go; fewer if that takes long
 
 /** As the store's `list`, with any filter. The view has to see one moment. */
 export async function search(
@@ -19,9 +20,13 @@ export async function search(
   by?: Deadline,
 ): Promise<Part> {
   const ids: number[] = [];
+  let turn = performance.now();
   for (const found of steps(view, owner, filter)) {
     ids.push(...found);
-    await pause(by);
+    if (by?.gone || performance.now() - turn > TURN_MS) {
+      await pause(by);
+      turn = performance.now();
+    }
   }
   const { revision } = countsOf(view, owner, filter);
   const tasks = readSlice(limit, ({ length }, count) => {
@@ -31,7 +36,7 @@ export async function search(
   return { tasks, total: ids.length, revision };
 }
 
-/** The ids of the tasks that pass, in steps that are about equally long for all kinds of tasks. */
+/** The ids of the tasks that pass, in short steps. */
 function* steps(view: Database, owner: number, filter: Filter) {
   const list = `${within(filter)} AND id > ?`;
   const end = `SELECT max(id) AS id FROM
@@ -40,15 +45,16 @@ function* steps(view: Database, owner: number, filter: Filter) {
   const sql = `${TASK} WHERE ${list} AND id <= ? AND substr(title, 1, length(?)) = ? ORDER BY id`;
   const test = passes(filter);
   const start = beginning(filter.title_prefix ?? "");
-  for (let [after, size] = [0, 10];;) {
+  for (let [after, count] = [0, 10];;) {
     const started = performance.now();
-    const last = view.get(end, owner, after, size)?.["id"];
+    const last = view.get(end, owner, after, count)?.["id"];
     if (typeof last !== "number") return;
     const tasks = view.all(sql, owner, after, last, start, start).map(toTask);
-    yield tasks.filter(test).map(({ id }) => id);
+    const found = tasks.filter(test).map(({ id }) => id);
+    const isShort = performance.now() - started < TURN_MS / 2;
+    count = isShort ? Math.min(2 * count, MOST) : Math.ceil(count / 2);
     after = last;
-    const isShort = performance.now() - started < STEP.ms;
-    size = isShort ? Math.min(2 * size, STEP.tasks) : Math.ceil(size / 2);
+    yield found;
   }
 }
 
