@@ -2,6 +2,7 @@
 
 import type { Client } from "../http/call.ts";
 import { basic } from "../http/credentials.ts";
+import { INITIAL } from "../store/store.ts";
 import type { Accounts } from "./accounts.ts";
 
 /** The tutorial's user. Its password is public, so the hash may be public too. */
@@ -12,10 +13,10 @@ export const TUTORIAL = {
 };
 
 const TASKS = [
-  { title: "Buy groceries", done: false, description: "Milk, Cheese, Pizza, Fruit, Tylenol" },
+  { ...INITIAL, title: "Buy groceries", description: "Milk, Cheese, Pizza, Fruit, Tylenol" },
   {
+    ...INITIAL,
     title: "Learn Python",
-    done: false,
     description: "Need to find a good Python tutorial on the web",
   },
 ];

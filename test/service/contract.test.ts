@@ -8,7 +8,9 @@ import {
   type Answer,
   type Ask,
   ask,
+  BASE,
   BEHIND,
+  dial,
   type Server,
   start,
   startBehind,
@@ -390,6 +392,16 @@ test("the message of a 400 stays under 1 kB, whatever was sent", async (t) => {
     assert.ok(typeof message === "string" && Buffer.byteLength(message) < 1000, `${name}: ${text}`);
     assert.doesNotMatch(message, /\p{Cs}|\ufffd/u, name); // cut between two characters
     assert.ok(text.length < 2500, `${name}: ${text}`);
+  }
+});
+
+test("a request line that names no resource of ours is 400", async (t) => {
+  const server = await start(t, ["--quiet"]);
+  const fields = "\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+  const lines = ["GET /", "GET", "GET / ", "GET  HTTP/1.1", "GET * HTTP/1.1", "POST * HTTP/1.1"];
+  for (const line of [...lines, `GET ${BASE}/tasks#top HTTP/1.1`, "GET tasks HTTP/1.1"]) {
+    const answer = await (await dial(t, server.port, `${line}${fields}`)).closed;
+    assert.match(answer, /^HTTP\/1\.1 400 [^]*\n {2}"error": "Bad request",\n/, line);
   }
 });
 

@@ -131,7 +131,7 @@ test("versions, transfer codings and field counts that we do not take are refuse
     ["1.1", fields(99), undefined], // and Host
     ["1.1", fields(100), 431],
     ["2.0", [], 505],
-    ["0.9", [], 505],
+    ["0.9", [], 400], // what node makes of a request line without a version
   ];
   const expected = { origin: HERE, path: "/", query: "" };
   for (const [version, fields, status = expected] of rows) {
