@@ -43,7 +43,7 @@ export class Cluster {
   readonly #login: Login | undefined;
   #token: Promise<string> | undefined;
   #member = 0; // to be asked next: it answered last
-  #failure = "in time";
+  #failure = "none did in time";
 
   constructor(members: readonly string[], login?: Login) {
     this.#members = members;
@@ -89,7 +89,8 @@ export class Cluster {
       if (error instanceof Unavailable || error instanceof TooLarge) throw error;
       if (error instanceof TokenEnded) this.#token = undefined; // the same member gives a new one
       else if (this.#member === member) this.#member = (member + 1) % this.#members.length;
-      this.#failure = failure(error);
+      // At the deadline, what failed before says more.
+      if (left > patience || !signal.aborted) this.#failure = failure(error);
       return undefined;
     }
   }

@@ -1,5 +1,4 @@
-// A store in an etcd cluster, which several servers share and any machine may leave: how it is
-// opened, and its users.
+// A store in an etcd cluster, which several servers share and any machine may leave.
 
 import { randomUUID } from "node:crypto";
 import { Turns } from "../change.ts";
@@ -9,8 +8,9 @@ import { Clearing } from "./clearing.ts";
 import { Cluster, type Login, membersOf, soon } from "./cluster.ts";
 import { Keys } from "./keys.ts";
 import { Lists } from "./lists.ts";
-import { putTask, Tasks } from "./tasks.ts";
-import { put, type Range, range, remove, unchanged } from "./transaction.ts";
+import { Tasks } from "./tasks.ts";
+import { put, range, unchanged } from "./transaction.ts";
+import { Users } from "./users.ts";
 import { Writes } from "./writes.ts";
 
 const START_MS = 5000; // that a cluster has to answer in when a server starts
@@ -19,20 +19,16 @@ const START_MS = 5000; // that a cluster has to answer in when a server starts
 export class EtcdStore implements Store {
   readonly epoch: string;
   readonly turns = new Turns();
-  readonly #cluster: Cluster;
-  readonly #keys: Keys;
-  readonly #writes: Writes;
   readonly #lists: Lists;
+  readonly #users: Users;
   readonly #tasks: Tasks;
   readonly #clearing: Clearing;
 
   private constructor(cluster: Cluster, keys: Keys, writes: Writes, epoch: string) {
     this.epoch = epoch;
-    this.#cluster = cluster;
-    this.#keys = keys;
-    this.#writes = writes;
     this.#lists = new Lists(cluster, keys);
-    this.#tasks = new Tasks(writes, keys);
+    this.#users = new Users(cluster, keys, writes);
+    this.#tasks = new Tasks(keys, writes);
     this.#clearing = new Clearing(cluster, keys);
   }
 
@@ -84,65 +80,25 @@ export class EtcdStore implements Store {
     return this.#tasks.remove(owner, task, by);
   }
 
-  async user(username: string, by?: Deadline): Promise<User | undefined> {
-    const { found: [user] } = await this.#cluster.read(by, range(this.#keys.user(username)));
-    const [pair] = user?.pairs ?? [];
-    return pair && { id: username, username, ...JSON.parse(pair.value), revision: pair.revision };
+  user(username: string, by?: Deadline) {
+    return this.#users.user(username, by);
   }
 
   addUser(username: string, fields: UserFields, by?: Deadline) {
-    return this.#addUser(username, fields, [this.#keys.user(username)], () => [], by);
+    return this.#users.addUser(username, fields, by);
   }
 
-  async addFirst(username: string, fields: UserFields, tasks: readonly TaskFields[]) {
-    // Earlier versions wrote no `users`, but they left a user or a task's id.
-    const none = [this.#keys.users, this.#keys.all("user"), this.#keys.last];
-    const { found } = await this.#cluster.read(undefined, ...none.map((keys) => range(keys)));
-    if (found.some(({ count }) => count > 0)) return undefined; // even if the cluster is full
-    const { last } = this.#keys;
-    return await this.#addUser(username, fields, none, (id) => [
-      put(last, `${tasks.length}`),
-      ...tasks.map((task, i) => putTask(this.#keys, id, { ...task, id: i + 1 })),
-    ]);
+  addFirst(username: string, fields: UserFields, tasks: readonly TaskFields[]) {
+    return this.#users.addFirst(username, fields, tasks);
   }
 
-  /** Adds a user, and writes more for their id, if there are none of some keys. */
-  async #addUser(
-    username: string,
-    { password, email }: UserFields,
-    none: readonly Range[],
-    more: (id: string) => readonly object[],
-    by?: Deadline,
-  ): Promise<User | undefined> {
-    const id = randomUUID();
-    const { users, list, user } = this.#keys;
-    const value = JSON.stringify({ id, password, email });
-    const { succeeded, revision } = await this.#writes.write({
-      compare: none.map((keys) => unchanged(keys, 0)),
-      success: [put(users, ""), put(list(id), ""), put(user(username), value), ...more(id)],
-    }, by);
-    return succeeded ? { id, username, password, email, revision } : undefined;
+  updateUser(user: User, changes: Partial<UserFields>, by?: Deadline) {
+    return this.#users.updateUser(user, changes, by);
   }
 
-  async updateUser(user: User, changes: Partial<UserFields>, by?: Deadline) {
-    const key = this.#keys.user(user.username);
-    const changed = { ...user, ...changes };
-    const { id, password, email } = changed;
-    const { succeeded, revision } = await this.#writes.write({
-      compare: [unchanged(key, user.revision)],
-      success: [put(key, JSON.stringify({ id, password, email }))],
-    }, by);
-    return succeeded ? { ...changed, revision } : undefined;
-  }
-
-  /** The tasks are gone with their list; their space is freed afterwards. */
-  async removeUser({ id, username, revision }: User, by?: Deadline): Promise<boolean> {
-    const key = this.#keys.user(username);
-    const { succeeded } = await this.#writes.write({
-      compare: [unchanged(key, revision)],
-      success: [remove(key), remove(this.#keys.list(id)), put(this.#keys.removed(id), id)],
-    }, by);
-    if (succeeded) this.#clearing.start();
-    return succeeded;
+  async removeUser(user: User, by?: Deadline) {
+    const removed = await this.#users.removeUser(user, by);
+    if (removed) this.#clearing.start();
+    return removed;
   }
 }

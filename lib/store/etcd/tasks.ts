@@ -7,6 +7,8 @@ import type { Keys } from "./keys.ts";
 import { exists, put, range, remove, unchanged } from "./transaction.ts";
 import type { Writes } from "./writes.ts";
 
+const REST_MS = 500; // at most, while another server adds
+
 /** Writes a task. Its list's key has to be written, too: it holds the list's revision. */
 export function putTask(keys: Keys, owner: string, task: Omit<Task, "revision">): object {
   const { id, title, description, done } = task;
@@ -22,9 +24,9 @@ export class Tasks {
   #adding: Promise<unknown> = Promise.resolve(); // until the add before is through
   #rest: Promise<void> | undefined; // before the next one
 
-  constructor(writes: Writes, keys: Keys) {
-    this.#writes = writes;
+  constructor(keys: Keys, writes: Writes) {
     this.#keys = keys;
+    this.#writes = writes;
   }
 
   /** As in a store. */
@@ -55,7 +57,8 @@ export class Tasks {
       if (succeeded) {
         // Without a rest, the server that is nearest to the leader would leave no id to the others.
         const contended = (late?.pairs[0]?.revision ?? 0) > this.#last.revision;
-        if (contended) this.#rest = setTimeout(2 * (performance.now() - start));
+        const rest = Math.min(2 * (performance.now() - start), REST_MS);
+        if (contended) this.#rest = setTimeout(rest);
         this.#last = { id: task.id, revision };
         return { ...task, revision };
       }

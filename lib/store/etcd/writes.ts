@@ -1,14 +1,19 @@
-// Writes that take effect once at most, although answers get lost.
+// Writes that take effect at most once, although answers get lost.
 //
-// If no answer comes, the write may have arrived, or it may still be on its way; and Deno's fetch
-// may have sent it twice. So each write has a number, and leaves it in a mark: a key that only one
-// write uses at a time. The write holds only if the mark is as the write before left it. So a second
-// copy does nothing, and whoever changes the mark stops a write that has not arrived.
+// If no answer comes, the write may have arrived, or it may still be on its way. Deno's fetch may
+// even have sent it twice. So each write has a number, and leaves it in a mark: a key that only one
+// write uses at a time. A write does nothing unless its mark is as the write before left it:
+//
+// - A second copy finds the number of the first one in the mark, and does nothing.
+// - To learn what became of a write, the server tries to change the mark on the same condition. If
+//   it can, the write has not arrived, and no longer will. If it cannot, the mark shows why: it
+//   holds the number of the write, which has arrived.
 
 import { randomUUID } from "node:crypto";
 import { type Deadline, Unavailable } from "../store.ts";
 import { type Cluster, soon } from "./cluster.ts";
 import type { Keys } from "./keys.ts";
+import { Leases } from "./leases.ts";
 import { LeaseEnded } from "./refusals.ts";
 import {
   type Found,
@@ -20,8 +25,6 @@ import {
   unchanged,
 } from "./transaction.ts";
 
-const LEASE_S = 1200;
-
 interface Mark {
   readonly key: string;
   /** As the write before left it; 0 if there was none. */
@@ -30,10 +33,10 @@ interface Mark {
   readonly lease: string;
 }
 
-/** What became of a write whose answer was lost. `never`: it has not arrived, and no longer will. */
-type Fate = "arrived" | "never" | "unknown";
-interface Settled {
-  readonly fate: Fate;
+/** What became of a write whose answer was lost. */
+interface Fate {
+  /** `never`: it has not arrived, and no longer will. */
+  readonly is: "arrived" | "never" | "unknown";
   /** In which it arrived. */
   readonly revision: number;
 }
@@ -42,14 +45,14 @@ interface Settled {
 export class Writes {
   readonly #cluster: Cluster;
   readonly #keys: Keys;
+  readonly #leases: Leases;
   #free: Mark[] = [];
   #count = 0;
-  #lease: Promise<string> | undefined;
-  #renewAt = 0;
 
   constructor(cluster: Cluster, keys: Keys) {
     this.#cluster = cluster;
     this.#keys = keys;
+    this.#leases = new Leases(cluster);
   }
 
   /**
@@ -60,30 +63,29 @@ export class Writes {
     for (;;) {
       const mark = await this.#take();
       const number = `${++this.#count}`;
-      const answer = await this.#send(
-        {
-          compare: [asLeft(mark), ...compare],
-          success: [put(mark.key, number, mark.lease), ...success],
-          failure: [range(mark.key), ...failure],
-        },
-        mark,
-        by,
-      );
+      const transaction = {
+        compare: [asLeft(mark), ...compare],
+        success: [put(mark.key, number, mark.lease), ...success],
+        failure: [range(mark.key), ...failure],
+      };
+      const answer = await this.#send(transaction, mark, by);
       if (answer?.succeeded) {
         this.#giveBack(mark, answer.revision);
         return answer;
       }
-      if (answer !== undefined) {
-        const [marked, ...found] = answer.found;
-        if (revisionOf(marked) === mark.revision) { // so something else did not hold
-          this.#giveBack(mark, mark.revision);
-          return { ...answer, found };
-        }
+      const [marked, ...found] = answer?.found ?? [];
+      if (answer !== undefined && revisionOf(marked) === mark.revision) {
+        this.#giveBack(mark, mark.revision); // something else that was compared does not hold
+        return { ...answer, found };
       }
-      const { fate, revision } = await this.#fateOf(number, mark, by);
-      if (fate === "arrived") return { succeeded: true, revision, found: [], removed: 0 };
-      // If there was an answer, this copy did nothing: the mark went when a backup was restored.
-      if (fate === "unknown" && answer === undefined) throw new Unavailable("a mark was lost");
+      const fate = await this.#fateOf(number, mark, by);
+      if (fate.is === "arrived") {
+        return { succeeded: true, revision: fate.revision, found: [], removed: 0 };
+      }
+      // An answer says that this copy did nothing; the mark was lost when a backup was restored.
+      if (fate.is === "unknown" && answer === undefined) {
+        throw new Unavailable("nobody knows whether a write was done: etcd has lost its mark");
+      } // otherwise it is safe to send it again, with another number
     }
   }
 
@@ -93,7 +95,7 @@ export class Writes {
       const answer = await this.#cluster.once("kv/txn", write, by);
       return answer && outcomeOf(answer);
     } catch (refused) {
-      if (refused instanceof LeaseEnded) this.#lease = undefined;
+      if (refused instanceof LeaseEnded) this.#leases.renew();
       else this.#giveBack(mark, mark.revision);
       throw refused;
     }
@@ -103,7 +105,7 @@ export class Writes {
    * Finds out what became of a write, and stops it if it has not arrived: changes its mark, if that
    * is still as the write before left it.
    */
-  async #fateOf(number: string, mark: Mark, by: Deadline): Promise<Settled> {
+  async #fateOf(number: string, mark: Mark, by: Deadline): Promise<Fate> {
     const stopped = `${number} stopped`;
     const { succeeded, revision, found: [marked] } = await this.#cluster.run({
       compare: [asLeft(mark)],
@@ -111,32 +113,20 @@ export class Writes {
       failure: [range(mark.key)],
     }, by);
     const now = succeeded ? { value: stopped, revision } : marked?.pairs[0];
-    if (now?.value !== number && now?.value !== stopped) return { fate: "unknown", revision: 0 };
+    if (now?.value !== number && now?.value !== stopped) return { is: "unknown", revision: 0 };
     this.#giveBack(mark, now.revision);
-    return { fate: now.value === number ? "arrived" : "never", revision: now.revision };
+    return { is: now.value === number ? "arrived" : "never", revision: now.revision };
   }
 
   /** Returns a mark that no other write uses. */
   async #take(): Promise<Mark> {
-    const lease = await this.#currentLease();
+    const lease = await this.#leases.current();
     this.#free = this.#free.filter((mark) => mark.lease === lease);
     return this.#free.pop() ?? { key: this.#keys.mark(randomUUID()), revision: 0, lease };
   }
 
   #giveBack(mark: Mark, revision: number): void {
     this.#free.push({ ...mark, revision });
-  }
-
-  /** A lease is used for half its time, so that no mark is removed while its write is under way. */
-  async #currentLease(): Promise<string> {
-    const now = performance.now();
-    if (this.#lease === undefined || now > this.#renewAt) {
-      this.#renewAt = now + LEASE_S * 1000 / 2;
-      const lease = this.#cluster.ask("lease/grant", () => ({ TTL: `${LEASE_S}` }));
-      this.#lease = lease.then(({ ID = "" }) => ID);
-      this.#lease.catch(() => this.#lease = undefined);
-    }
-    return await this.#lease;
   }
 }
 
