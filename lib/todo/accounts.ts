@@ -1,8 +1,7 @@
 // Who sent a request: the accounts in a store, their passwords, and who is signed in.
 
-import { hash as digest, randomUUID } from "node:crypto";
 import type { Client } from "../http/call.ts";
-import { type Credentials, parseCredentials } from "../http/credentials.ts";
+import { basic, type Credentials, parseCredentials } from "../http/credentials.ts";
 import type { Store, TaskFields, User, UserFields } from "../store/store.ts";
 import { Passwords } from "./passwords.ts";
 import { Shared } from "./shared.ts";
@@ -14,11 +13,11 @@ export class Accounts {
   readonly store: Store;
   readonly open: boolean;
   readonly #passwords = new Passwords();
-  readonly #verifying = new Shared<User | undefined>(); // by mark
-  // By account, the least recently used first: the mark of credentials that were right. So scrypt
-  // runs once per sign-in and not once per request, and no password stays in memory.
-  readonly #signedIn = new Map<string, string>();
-  readonly #key = randomUUID();
+  readonly #verifying = new Shared<User | undefined>(); // by Authorization field
+  // From an Authorization field to the account that it was right for, so that scrypt runs once per
+  // sign-in and not once per request. A digest in its place would cost 4% of a GET.
+  readonly #signedIn = new Map<string, User>();
+  readonly #fields = new Map<string, string>(); // by account, the least recently used first
 
   constructor(store: Store, open: boolean) {
     this.store = store;
@@ -26,24 +25,25 @@ export class Accounts {
   }
 
   /** The account whose credentials an Authorization field holds, if any. Throws 429. */
-  async authenticate(field: string | undefined, client: Client): Promise<User | undefined> {
-    const given = parseCredentials(field);
-    if (given === undefined) return undefined;
-    const user = await this.store.user(given.username, client);
-    const mark = this.#mark(given, user?.password);
-    if (user === undefined || this.#signedIn.get(user.id) !== mark) {
-      return await this.#verifying.do(mark, client, (all) => this.#verify(given, user, all));
-    }
-    this.#remember(user, mark);
+  async authenticate(field = "", client: Client): Promise<User | undefined> {
+    const known = this.#signedIn.get(field);
+    const user = known && await this.current(known, client);
+    if (user === undefined) return await this.#signIn(field, client);
+    if (this.#fields.size > MOST_REMEMBERED / 2) this.#remember(user, field);
     return user;
   }
 
-  async #verify(given: Credentials, user: User | undefined, client: Client) {
-    // A wrong name takes as long as a wrong password.
-    const right = await this.#passwords.verify(given.password, user?.password, client);
-    if (!right || user === undefined) return undefined;
-    this.#remember(user, this.#mark(given, user.password));
-    return await this.current(user, client);
+  async #signIn(field: string, client: Client): Promise<User | undefined> {
+    const given = parseCredentials(field);
+    if (given === undefined) return undefined;
+    const user = await this.store.user(given.username, client);
+    return await this.#verifying.do(`${user?.password} ${field}`, client, async (all) => {
+      // A wrong name takes as long as a wrong password.
+      const right = await this.#passwords.verify(given.password, user?.password, all);
+      if (!right || user === undefined) return undefined;
+      this.#remember(user, field);
+      return await this.current(user, all);
+    });
   }
 
   /** An account as it is now, if it still is the same one and has the same password. */
@@ -62,7 +62,7 @@ export class Accounts {
     if (await this.store.user(username, client) !== undefined) return undefined;
     const hash = await this.hash(password, client);
     const user = await this.store.addUser(username, { password: hash, email }, client);
-    if (user !== undefined) this.#remember(user, this.#mark({ username, password }, hash));
+    if (user !== undefined) this.#remember(user, basic({ username, password }));
     return user;
   }
 
@@ -70,7 +70,7 @@ export class Accounts {
   async addFirst(given: Credentials, hash: string, tasks: readonly TaskFields[]): Promise<void> {
     const fields = { password: hash, email: "" };
     const user = await this.store.addFirst(given.username, fields, tasks);
-    if (user !== undefined) this.#remember(user, this.#mark(given, hash));
+    if (user !== undefined) this.#remember(user, basic(given));
   }
 
   /** What a store keeps in place of a password. Throws 429. */
@@ -78,16 +78,17 @@ export class Accounts {
     return await this.#passwords.hash(password, client);
   }
 
-  #remember({ id }: User, mark: string): void {
-    this.#signedIn.delete(id); // to come last again
-    this.#signedIn.set(id, mark);
-    if (this.#signedIn.size <= MOST_REMEMBERED) return;
-    const [oldest = ""] = this.#signedIn.keys();
-    this.#signedIn.delete(oldest);
+  /** One field for each account: another spelling of the same credentials takes its place. */
+  #remember(user: User, field: string): void {
+    this.#forget(user.id);
+    this.#fields.set(user.id, field);
+    this.#signedIn.set(field, user);
+    const [oldest = ""] = this.#fields.keys();
+    if (this.#fields.size > MOST_REMEMBERED) this.#forget(oldest);
   }
 
-  /** A digest that differs if credentials or the hash in the store do. It gives neither away. */
-  #mark({ username, password }: Credentials, hash = ""): string {
-    return digest("sha256", `${this.#key} ${hash} ${username}:${password}`);
+  #forget(id: string): void {
+    this.#signedIn.delete(this.#fields.get(id) ?? "");
+    this.#fields.delete(id);
   }
 }
