@@ -23,7 +23,7 @@ const LIMIT = { user: 64 * 1024, anyone: 16 * 1024 }; // bytes of content
 /**
  * Makes the function from a request to its reply. `authority` judges credentials for the rows with
  * "user". With `publicUrl` every `uri` begins so. `guide` has header fields for clients that ask
- * what there is; `isOurs` tells the server's own names.
+ * what there is; `isOurs` tells whether an authority is ours.
  */
 export function createApp(
   table: readonly Route[],

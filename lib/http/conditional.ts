@@ -15,7 +15,9 @@ const ENTITY_TAG = /(?:W\/)?"[!#-~\x80-\xff]*"/g; // RFC 9110 §8.8.3
  */
 export function clientHas({ headers }: IncomingMessage, tag: string): boolean {
   checkMatch(headers["if-match"], tag);
-  const tags = tagsIn(headers["if-none-match"] ?? "");
+  const field = headers["if-none-match"];
+  if (field === undefined) return false;
+  const tags = tagsIn(field);
   return tags === "*" || (tags?.some((sent) => strong(sent) === tag) ?? false);
 }
 

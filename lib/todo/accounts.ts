@@ -27,8 +27,8 @@ export class Accounts {
   /** The account whose credentials an Authorization field holds, if any. Throws 429. */
   async authenticate(field = "", client: Client): Promise<User | undefined> {
     const known = this.#signedIn.get(field);
-    const user = known && await this.current(known, client);
-    if (user === undefined) return await this.#signIn(field, client);
+    const user = known && await this.store.user(known.username, client);
+    if (known === undefined || !isSame(user, known)) return await this.#signIn(field, client);
     if (this.#fields.size > MOST_REMEMBERED / 2) this.#remember(user, field);
     return user;
   }
@@ -47,9 +47,9 @@ export class Accounts {
   }
 
   /** An account as it is now, if it still is the same one and has the same password. */
-  async current({ id, username, password }: User, client: Client): Promise<User | undefined> {
-    const user = await this.store.user(username, client);
-    return user?.id === id && user.password === password ? user : undefined;
+  async current(known: User, client: Client): Promise<User | undefined> {
+    const user = await this.store.user(known.username, client);
+    return isSame(user, known) ? user : undefined;
   }
 
   /** Adds a user with a password in clear. Undefined if the name is taken. Throws 429. */
@@ -92,3 +92,7 @@ export class Accounts {
     this.#fields.delete(id);
   }
 }
+
+/** Whether this is the account that was known, with the same password. */
+const isSame = (user: User | undefined, known: User): user is User =>
+  user?.id === known.id && user.password === known.password;

@@ -63,7 +63,7 @@ export class Connections {
     const reply = await connection.replyTo(answer, exchange);
     if (response.headersSent) return; // parserFailed has responded
     const goesOn = this.#server.listening && connection.goesOn(request);
-    await this.#send(exchange, reply, !goesOn);
+    this.#send(exchange, reply, !goesOn);
   }
 
   /** Waits for a response's turn. False if too many wait already, on all connections. */
@@ -75,17 +75,18 @@ export class Connections {
     return true;
   }
 
-  async #send({ request, response }: Exchange, own: Reply, close: boolean): Promise<void> {
+  #send({ request, response }: Exchange, own: Reply, close: boolean): void {
     const { socket } = request;
     const reply = this.#finished(request, own);
     try {
-      const sending = socket.destroyed ? 0 : send(response, reply, close);
+      const sent = socket.destroyed ? 0 : send(response, reply, close);
+      if (typeof sent === "number") this.#log(request, reply.status, sent);
+      else sent.then((bytes) => this.#log(request, reply.status, bytes));
       if (reply.chunks !== undefined || socket.writableLength > 0) socket.setTimeout(UNREAD_MS);
-      this.#log(request, reply.status, await sending);
     } catch (error) { // such as a field value that node refuses
       const failure = errorReply(error);
       if (response.headersSent || own.status === 500) socket.destroy();
-      else await this.#send({ request, response }, failure, close || own.text === undefined);
+      else this.#send({ request, response }, failure, close || own.text === undefined);
     }
   }
 
@@ -106,7 +107,7 @@ export class Connections {
     const { response } = last;
     if (response.writableEnded) socket.destroy();
     else if (response.headersSent) response.once("finish", () => socket.destroySoon());
-    else if (response.socket !== null) void this.#send(last, failure, true);
+    else if (response.socket !== null) this.#send(last, failure, true);
   }
 
   /** Responds to bytes that never became a request, after all earlier responses, and closes. */

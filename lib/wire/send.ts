@@ -21,20 +21,20 @@ function headerSection({ status, text = "", chunks, fields = {} }: Reply, safe: 
 }
 
 /**
- * Writes a response; with `close` the connection is not used again. Resolves with the number of
- * bytes of its content, when a long one has been sent. Throws for a field value that node refuses.
+ * Writes a response; with `close` the connection is not used again. Gives the number of bytes of its
+ * content, of a long one when it has been sent. Throws for a field value that node refuses.
  */
-export async function send(
+export function send(
   response: ServerResponse,
   reply: Reply,
   close: boolean,
-): Promise<number> {
+): number | Promise<number> {
   const { method } = response.req;
   const { status, text = "", chunks } = reply;
   const section = headerSection(reply, method === "GET" || method === "HEAD");
   if (close) section.push("Connection", "close");
   response.writeHead(status, section);
-  if (chunks !== undefined && method === "GET") return await sendChunks(response, chunks);
+  if (chunks !== undefined && method === "GET") return sendChunks(response, chunks);
   if (text !== "") {
     // It leaves with the header section in one write: end(text) makes it two, a tenth slower.
     response.socket?.cork();

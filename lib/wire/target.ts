@@ -41,7 +41,7 @@ export function readTarget(request: IncomingMessage, isOurs: (name: string) => b
   const { method, url = "" } = request;
   if (url.includes("#")) throw new HttpError(400, "the request target must have no fragment (#)");
   const [authority, target] = url.startsWith("/") ? [host, url] : readAbsolute(url, host, method);
-  if (!isOurs(authority.replace(/:\d*$/, ""))) {
+  if (!isOurs(authority)) {
     const mend = "if it is a name of this server, start it with --public-url";
     throw new HttpError(421, `the server does not answer for ${authority}; ${mend}`);
   }
@@ -82,7 +82,9 @@ export function boundTo(address: AddressInfo | string | object | null): string {
 export function namesOf(host: string, publicUrl?: string): (name: string) => boolean {
   if (!isLoopback(host)) return () => true;
   const own = publicUrl && new URL(publicUrl).hostname;
-  return (name) => /^(\[.*\]|[\d.]+|(.+\.)?localhost)$/i.test(name) || name.toLowerCase() === own;
+  const isName = /^(\[.*\]|[\d.]+|(.+\.)?localhost)(:\d*)?$/i;
+  return (authority) =>
+    isName.test(authority) || authority.toLowerCase().replace(/:\d*$/, "") === own;
 }
 
 /** Whether a host, or the one of a URL, is a loopback address: only this machine can reach it. */
