@@ -100,7 +100,7 @@ test("the limits are those of the code", () => {
       `${limit}: ${value}`,
     );
   }
-  assert.match(read("lib/wire/server.ts"), /headersTimeout: 10_000,\n  requestTimeout: 30_000,/);
+  assert.match(read("lib/wire/server.ts"), /headersTimeout: 10_000,\n *requestTimeout: 30_000,/);
   assert.match(read("lib/app.ts"), /LIMIT = \{ user: 64 \* 1024, anyone: 16 \* 1024 \}/);
 });
 
