@@ -44,11 +44,8 @@ export class HttpError implements Reply {
     this.status = status;
     this.fields = fields;
     const error = WORDING[status] ?? sentenceCase(STATUS_CODES[status] ?? "");
-    this.text = printJson({
-      error,
-      ...(message === "" ? {} : { message: shorten(message) }),
-      ...content,
-    });
+    const shown = message === "" ? undefined : shorten(message); // undefined is not printed
+    this.text = printJson({ error, message: shown, ...content });
   }
 }
 

@@ -174,6 +174,7 @@ const HELD_BY: Readonly<Record<string, string>> = {
   "lib/wire/README.md dockerfile": "service/running",
   "lib/wire/README.md log": "service/running",
   "lib/store/README.md sh": "unit/pages",
+  "lib/store/README.md bash": "service/database",
   "test/README.md sh": "unit/pages",
 };
 
