@@ -5,7 +5,7 @@
 // one id up to another.
 
 import type { Filter } from "../filter.ts";
-import { type Deadline, SLICE, sliceOf, type Task } from "../store.ts";
+import { type Deadline, INITIAL, SLICE, sliceOf, type Task } from "../store.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Keys } from "./keys.ts";
 import { type Extent, type Found, outcomeOf, range } from "./transaction.ts";
@@ -118,7 +118,9 @@ export const countOf = (ranges: readonly Found[]) =>
 export function tasksIn(ranges: readonly Found[]): Task[] {
   let end = Infinity;
   const tasks = ranges.flatMap(({ pairs, count }) => {
-    const here = pairs.map(({ value, revision }): Task => ({ ...JSON.parse(value), revision }));
+    // A task that was written before a field was added has its initial value.
+    const toTask = (value: string): Task => ({ ...INITIAL, ...JSON.parse(value) });
+    const here = pairs.map(({ value, revision }) => ({ ...toTask(value), revision }));
     if (here.length < count) end = Math.min(end, here.at(-1)?.id ?? 0);
     return here;
   });
