@@ -33,7 +33,7 @@ export class Windows {
     this.#keys = keys;
   }
 
-  /** Reads a list's revision, the last id of all lists, and ranges with ids from `from` to `end`. */
+  /** Reads a list's revision, the last id of all lists, and ranges with ids `from` to `end`. */
   async read(view: View, extent: Extent, from?: number, end?: number) {
     const { owner, revision = 0 } = view;
     const { limit } = extent;
@@ -114,7 +114,7 @@ const charactersOf = (tasks: readonly Task[]) =>
 export const countOf = (ranges: readonly Found[]) =>
   ranges.reduce((sum, { count }) => sum + count, 0);
 
-/** The first tasks of ranges, in order. Of a range that was not read to its end, more may follow. */
+/** The first tasks of ranges, in order. Of a range that was not read to its end, more follow. */
 export function tasksIn(ranges: readonly Found[]): Task[] {
   let end = Infinity;
   const tasks = ranges.flatMap(({ pairs, count }) => {
