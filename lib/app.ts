@@ -3,7 +3,7 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { readJson } from "./http/body.ts";
-import type { Account, Authority, Call } from "./http/call.ts";
+import type { Account, Call, Client } from "./http/call.ts";
 import { checkConditions, clientHas } from "./http/conditional.ts";
 import { unauthorized } from "./http/credentials.ts";
 import { type Fields, HttpError, type Reply } from "./http/reply.ts";
@@ -13,10 +13,18 @@ import { RequestClient } from "./wire/client.ts";
 import { onceASecond } from "./wire/log.ts";
 import { readTarget } from "./wire/target.ts";
 
+/** Tells who sends requests. It may know more of an account than handlers do. */
+export interface Authority {
+  /** The account whose credentials an Authorization field holds, if any. */
+  authenticate(field: string | undefined, client: Client): Promise<Account | undefined>;
+  /** What `authenticate` returned, as it is now; undefined if it has lost its rights since. */
+  current(account: Account, client: Client): Promise<Account | undefined>;
+}
+
 const ANYONE: Account = { id: "", username: "" };
 const KNOWS_NOBODY: Authority = {
-  authenticate: async () => undefined,
-  current: async () => undefined,
+  authenticate: () => Promise.resolve(undefined),
+  current: () => Promise.resolve(undefined),
 };
 const LIMIT = { user: 64 * 1024, anyone: 16 * 1024 }; // bytes of content
 

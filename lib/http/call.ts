@@ -6,14 +6,6 @@ export interface Account {
   readonly username: string;
 }
 
-/** Tells who sends requests. It may know more of an account than handlers do. */
-export interface Authority {
-  /** The account whose credentials an Authorization field holds, if any. */
-  authenticate(field: string | undefined, client: Client): Promise<Account | undefined>;
-  /** What `authenticate` returned, as it is now; undefined if it has lost its rights since. */
-  current(account: Account, client: Client): Promise<Account | undefined>;
-}
-
 /** The client that waits for a response. */
 export interface Client {
   /** Its IP address. */

@@ -9,7 +9,6 @@ import { type Fields, notModified, type Reply } from "./reply.ts";
 export async function getFile(url: URL, call: Call, fields: Fields = {}): Promise<Reply> {
   const text = await readFile(url, "utf8");
   const ETag = `"${createHash("sha256").update(text).digest("base64url")}"`;
-  return call.clientHas(ETag)
-    ? notModified(ETag)
-    : { status: 200, fields: { ETag, ...fields }, text };
+  if (call.clientHas(ETag)) return notModified(ETag);
+  return { status: 200, fields: { ETag, ...fields }, text };
 }

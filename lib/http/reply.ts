@@ -21,11 +21,9 @@ export interface Reply {
 export const printJson = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 
 /** A response with JSON: the tutorial's jsonify. */
-export const jsonReply = (status: number, value: unknown, fields: Fields = {}): Reply => ({
-  status,
-  fields,
-  text: printJson(value),
-});
+export function jsonReply(status: number, value: unknown, fields: Fields = {}): Reply {
+  return { status, fields, text: printJson(value) };
+}
 
 /** 304: the client's copy is current (RFC 9110 §15.4.5). */
 export const notModified = (ETag: string): Reply => ({ status: 304, fields: { ETag } });
@@ -46,11 +44,8 @@ export class HttpError implements Reply {
     this.status = status;
     this.fields = fields;
     const error = WORDING[status] ?? sentenceCase(STATUS_CODES[status] ?? "");
-    this.text = printJson({
-      error,
-      ...(message === "" ? {} : { message: shorten(message) }),
-      ...content,
-    });
+    const shown = message === "" ? undefined : shorten(message); // undefined is not printed
+    this.text = printJson({ error, message: shown, ...content });
   }
 }
 

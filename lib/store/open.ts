@@ -5,7 +5,8 @@ import type { Store } from "./store.ts";
 
 /**
  * Opens a store: in memory, where one account may take `share` of it all; or in a SQLite file, or
- * on an etcd cluster. Throws an Error that says in one line what is wrong, Unavailable if it may pass.
+ * on an etcd cluster. Throws an Error that says in one line what is wrong, Unavailable if it may
+ * pass.
  */
 export async function openStore(
   db: string | undefined,

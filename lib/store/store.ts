@@ -12,7 +12,7 @@ export interface TaskFields {
 }
 
 /** What a task has unless somebody says otherwise. */
-export const INITIAL = { done: false, description: "" };
+export const INITIAL: Omit<TaskFields, "title"> = { done: false, description: "" };
 
 /** Every change renews the revision: no two states of a store ever share one. */
 interface Revised {

@@ -8,7 +8,11 @@ export const TASKS = path("/todo/api/v1.0/tasks");
 export const TASK = path("/todo/api/v1.0/tasks/<int:id>");
 
 /** What a client may change. */
-export const FIELDS: Rules<TaskFields> = { title: NOT_BLANK, done: BOOLEAN, description: STRING };
+export const FIELDS: Rules<TaskFields> = {
+  title: NOT_BLANK,
+  done: BOOLEAN,
+  description: STRING,
+};
 
 const { done: _, ...rest } = FIELDS;
 /** What a client may set at first: a new task is never done. */

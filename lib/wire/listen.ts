@@ -31,7 +31,8 @@ export async function listen(
 
 /**
  * Calls `end` at the first signal that ends a program; a second one ends the process at once.
- * SIGHUP calls `renew` if there is something to renew. Otherwise it ends too: the terminal was closed.
+ * SIGHUP calls `renew` if there is something to renew. Otherwise it ends too: the terminal was
+ * closed.
  */
 export function onSignal(end: () => Promise<void>, renew?: () => void): void {
   const signals: NodeJS.Signals[] = ["SIGINT", "SIGTERM"];

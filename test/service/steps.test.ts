@@ -157,7 +157,7 @@ const ROWS: [line: string, content: unknown, status: number, json?: unknown][] =
   ["POST /tasks", { title: "Next" }, 201, {
     task: { title: "Next", done: false, description: "", uri: "/tasks/4" },
   }],
-  ["PATCH /tasks/4", {}, 405],
+  ["POST /tasks/4", {}, 405],
   ["OPTIONS /tasks", undefined, 204],
 ];
 

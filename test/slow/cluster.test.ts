@@ -9,6 +9,7 @@ import { after, before, test, type TestContext } from "node:test";
 import { EtcdStore } from "../../lib/store/etcd/store.ts";
 import { DEADLINE_MS } from "../../lib/store/etcd/cluster.ts";
 import { type Cluster, leaderOf, NO_ETCD, serving, startCluster } from "../tools/etcd.ts";
+import { INITIAL } from "../../lib/store/store.ts";
 import { newFolder } from "../tools/files.ts";
 import { type Answer, type Ask, ask, type Server, start } from "../tools/start.ts";
 
@@ -278,7 +279,7 @@ test("servers that add at the same time all have their turn", { skip }, async ()
   );
   const { id } = await nearest?.addUser("a", { password: "a hash", email: "" }) ??
     assert.fail();
-  const task = { title: "x", description: "", done: false };
+  const task = { ...INITIAL, title: "x" };
   let count = 0;
   const added = await Promise.all([nearest, ...others].map(async (store) => {
     let own = 0;

@@ -10,7 +10,7 @@ import process from "node:process";
 import { text } from "node:stream/consumers";
 import { after, before, test, type TestContext } from "node:test";
 import { EtcdStore } from "../../lib/store/etcd/store.ts";
-import { type Store, type Task, Unavailable } from "../../lib/store/store.ts";
+import { INITIAL, type Store, type Task, Unavailable } from "../../lib/store/store.ts";
 import { type Cluster, NO_ETCD, startCluster } from "../tools/etcd.ts";
 
 const skip = NO_ETCD;
@@ -114,7 +114,7 @@ async function historyOf(
   chance: () => number,
 ): Promise<Operation[]> {
   const [store = assert.fail()] = stores;
-  const { id } = await store.add(owner, { title: "0", description: "", done: false }) ??
+  const { id } = await store.add(owner, { ...INITIAL, title: "0" }) ??
     assert.fail();
   const history: Operation[] = [];
   const client = async (number: number) => {

@@ -9,7 +9,7 @@ import { basename, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { SqliteStore } from "../../lib/store/sqlite/store.ts";
-import type { Task } from "../../lib/store/store.ts";
+import { INITIAL, type Task } from "../../lib/store/store.ts";
 import { newFolder, NO_SQLITE } from "../tools/files.ts";
 
 const CUTS = Number(process.env["CUTS"] ?? 60);
@@ -143,7 +143,7 @@ async function stateOf(folder: string, files: ReadonlyMap<string, Buffer>): Prom
   const tasks: Task[] = [];
   for await (const slice of store.walk("1", {}, 0)) tasks.push(...slice);
   await store.addFirst("miguel", { password: "", email: "" }, []);
-  assert.ok(await store.add("1", { title: "x", done: false, description: "" }), "it cannot go on");
+  assert.ok(await store.add("1", { ...INITIAL, title: "x" }), "it cannot go on");
   await store.close();
   await rm(folder, { recursive: true });
   return JSON.stringify(tasks.map(({ id, revision }) => [id, revision]));

@@ -7,14 +7,14 @@ import { writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { test, type TestContext } from "node:test";
 import { EtcdStore } from "../../lib/store/etcd/store.ts";
-import { Full, Unavailable } from "../../lib/store/store.ts";
+import { Full, INITIAL, Unavailable } from "../../lib/store/store.ts";
 import { selfSigned } from "../tools/certificate.ts";
 import { freePorts, HOST, NO_ETCD, type Setup, startCluster } from "../tools/etcd.ts";
 import { newFile } from "../tools/files.ts";
 import { ask, start } from "../tools/start.ts";
 
 const skip = NO_ETCD;
-const TASK = { title: "x", description: "", done: false };
+const TASK = { ...INITIAL, title: "x" };
 const HASH = { password: "a hash", email: "" };
 const LOGIN = { name: "todo", password: "open sesame" };
 

@@ -11,6 +11,7 @@ import { change } from "../../lib/store/change.ts";
 import { EtcdStore } from "../../lib/store/etcd/store.ts";
 import {
   Full,
+  INITIAL,
   type Store,
   type Task,
   TooLarge,
@@ -19,7 +20,7 @@ import {
 } from "../../lib/store/store.ts";
 import { type Cluster, freePorts, HOST, NO_ETCD, startCluster } from "../tools/etcd.ts";
 
-const TASK = { title: "x", description: "", done: false };
+const TASK = { ...INITIAL, title: "x" };
 const HASH = { password: "a hash", email: "" };
 
 const skip = NO_ETCD;
@@ -242,7 +243,12 @@ test("a page is read without the rest of the list", { skip }, async (t) => {
   const { store, user, answers } = await open(t);
   const description = "d".repeat(1000);
   for (let i = 0; i < 300; i++) {
-    const task = await store.add(user.id, { title: `${i}`, description, done: i % 3 === 0 });
+    const task = await store.add(user.id, {
+      ...INITIAL,
+      title: `${i}`,
+      description,
+      done: i % 3 === 0,
+    });
     if (i % 7 === 0) await store.remove(user.id, task ?? assert.fail());
   }
   for (const done of ["true", "false", undefined]) {

@@ -10,7 +10,7 @@ import process from "node:process";
 import { test, type TestContext } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { SqliteStore } from "../../lib/store/sqlite/store.ts";
-import { Unavailable } from "../../lib/store/store.ts";
+import { INITIAL, Unavailable } from "../../lib/store/store.ts";
 import { newFile, NO_SQLITE } from "../tools/files.ts";
 
 const HASH = { password: "a hash", email: "\ud800@\0" };
@@ -40,7 +40,7 @@ function promises(promise: string, check: (t: TestContext, file: string) => Prom
 }
 
 const add = async (store: SqliteStore, title: string) =>
-  await store.add("1", { title, description: "", done: false }) ?? assert.fail();
+  await store.add("1", { ...INITIAL, title }) ?? assert.fail();
 
 promises("all is there when it is opened again, tags and ids go on", async (t, file) => {
   const before = await open(t, file);
@@ -80,7 +80,7 @@ promises("no id comes back with a user's name, nor after every task is gone", as
   const after = await open(t, file);
   const again = await after.addUser("a", HASH) ?? assert.fail();
   assert.notEqual(again.id, user.id);
-  const task = await after.add(again.id, { title: "two", description: "", done: false });
+  const task = await after.add(again.id, { ...INITIAL, title: "two" });
   assert.equal(task?.id, 2);
 });
 
@@ -89,7 +89,7 @@ promises("tasks of who is gone go after a start, if the last one ended first", a
   await before.addUser("a", HASH);
   await before.addUser("b", HASH);
   for (let i = 0; i < 3; i++) await add(before, "x");
-  await before.add("2", { title: "kept", description: "", done: false });
+  await before.add("2", { ...INITIAL, title: "kept" });
   await before.close();
   (await look(t, file)).exec("UPDATE users SET username = NULL WHERE tasks = 3");
   const after = await open(t, file);
@@ -160,7 +160,7 @@ promises("a file of version 1 is brought over, with all of its text", async (t, 
   for (const { title, description } of tasks) assert.equal(description, `${title}?`);
   assert.deepEqual(tasks.map(({ done }) => done), titles.map((_, i) => i % 2 === 1));
   assert.deepEqual([total, revision, store.epoch], [10, 24, "25d190e2"]); // old tags hold
-  const added = await store.add(miguel.id, { title: "next", description: "", done: false });
+  const added = await store.add(miguel.id, { ...INITIAL, title: "next" });
   assert.equal(added?.id, 16); // 15 was deleted
   await store.close();
   const again = await open(t, file);

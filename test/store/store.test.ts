@@ -8,6 +8,7 @@ import { SqliteStore } from "../../lib/store/sqlite/store.ts";
 import { type Cluster, NO_ETCD, startCluster } from "../tools/etcd.ts";
 import { newFile, NO_SQLITE } from "../tools/files.ts";
 import type { Kind } from "../tools/stores.ts";
+import { fieldPromises } from "./suite/fields.ts";
 import { filterPromises } from "./suite/filters.ts";
 import { lastingPromises } from "./suite/lasting.ts";
 import { listPromises } from "./suite/lists.ts";
@@ -51,6 +52,7 @@ const KINDS: Kind[] = [
 
 for (const kind of KINDS) {
   taskPromises(kind);
+  fieldPromises(kind);
   filterPromises(kind);
   listPromises(kind);
   userPromises(kind);

@@ -56,7 +56,7 @@ export function blockUnder(page: string, heading: string, language: string): str
 
 /** The rows of each table of a page whose first column has this heading, without backticks. */
 export function table(page: string, heading: string): string[][] {
-  const tables = read(page).split(new RegExp(`^\\| ${heading} \\|.*\n\\|[ |-]+\\|\n`, "m")).slice(
+  const tables = read(page).split(new RegExp(`^\\| ${heading} +\\|.*\n\\|[ |-]+\\|\n`, "m")).slice(
     1,
   );
   assert.notEqual(tables.length, 0, `no table of ${page} begins with ${heading}`);

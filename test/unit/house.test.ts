@@ -25,6 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 const MAX_LINES = 150;
+const MAX_COLUMNS = 100;
 
 const IMPORT = /^(?:import|export)\b[^;="'`]*?(?:\bfrom\s+)?"([^"]+)";|\bimport\("([^"]+)"\)/gm;
 
@@ -88,9 +89,27 @@ test("importing a file of lib does nothing", async () => {
   assert.deepEqual(ended, { stdout: "", stderr: "" });
 });
 
-test("a file of lib is short", () => {
-  for (const file of FILES) {
-    const lines = read(file).split("\n").length - 1;
-    assert.ok(lines <= MAX_LINES, `${file} has ${lines} lines`);
+test("a file of lib is short, and so are its lines", () => {
+  for (const file of ["server.ts", ...FILES]) {
+    const lines = read(file).split("\n");
+    assert.ok(lines.length - 1 <= MAX_LINES, `${file} has ${lines.length - 1} lines`);
+    for (const line of lines) assert.ok(line.length <= MAX_COLUMNS, `${file}: ${line}`);
+  }
+});
+
+/** How much there is to read in the first and the second sitting. */
+const SITTINGS: [lines: number, files: string[]][] = [
+  [450, [
+    "server.ts",
+    ...["app.ts", "routes.ts", "todo/task.ts", "todo/tasks.ts", "store/memory.ts"]
+      .map((file) => `lib/${file}`),
+  ]],
+  [480, FILES.filter((file) => folderOf(file) === "http")],
+];
+
+test("the service can be read in one sitting, the framework in another", () => {
+  for (const [most, files] of SITTINGS) {
+    const lines = files.flatMap((file) => read(file).trimEnd().split("\n")).length;
+    assert.ok(lines <= most, `${lines} lines in ${files.join(", ")}`);
   }
 });

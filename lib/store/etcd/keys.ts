@@ -36,7 +36,8 @@ export class Keys {
   mark = (name: string) => `${this.#prefix}mark/${name}`;
 
   /** Every key of a folder such as `user`. */
-  all = (folder: string) => [`${this.#prefix}${folder}/`, `${this.#prefix}${folder}0`] as const; // 0 comes after /
+  // The character 0 comes after /.
+  all = (folder: string) => [`${this.#prefix}${folder}/`, `${this.#prefix}${folder}0`] as const;
 
   task = (user: string, done: boolean, id: number) =>
     `${this.#prefix}task/${user}/${Number(done)}/${`${id}`.padStart(16, "0")}`;

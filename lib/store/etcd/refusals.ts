@@ -38,7 +38,7 @@ const REFUSALS: readonly (readonly [says: RegExp, error: () => Error])[] = [
   ],
 ];
 
-/** The error for what etcd says. Unless it is Unavailable, another member may say something else. */
+/** The error for what etcd says. Unless it is Unavailable, another member may say otherwise. */
 export function refusal(status: number, says: string): Error {
   const [, error] = REFUSALS.find(([known]) => known.test(says)) ?? [];
   if (error !== undefined) return error();

@@ -11,9 +11,8 @@ const REST_MS = 500; // at most, while another server adds
 
 /** Writes a task. Its list's key has to be written, too: it holds the list's revision. */
 export function putTask(keys: Keys, owner: string, task: Omit<Task, "revision">): object {
-  const { id, title, description, done } = task;
-  const value = JSON.stringify({ id, title, description, done });
-  return put(keys.task(owner, done, id), value);
+  const value = JSON.stringify({ ...task, revision: undefined }); // the key has a revision
+  return put(keys.task(owner, task.done, task.id), value);
 }
 
 /** Writes tasks for one server. */

@@ -19,7 +19,7 @@ export interface Extent {
   readonly revision?: number;
 }
 
-/** Holds if the keys were last written in this revision. Keys that are not there have revision 0. */
+/** Holds if the keys were last written in this revision. Keys that are not there have 0. */
 export const unchanged = (keys: Range, revision: number) => ({
   ...rangeOf(keys),
   target: "MOD",

@@ -5,7 +5,7 @@
 // one id up to another.
 
 import type { Filter } from "../filter.ts";
-import { type Deadline, SLICE, sliceOf, type Task } from "../store.ts";
+import { type Deadline, INITIAL, SLICE, sliceOf, type Task } from "../store.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Keys } from "./keys.ts";
 import { type Extent, type Found, outcomeOf, range } from "./transaction.ts";
@@ -33,7 +33,7 @@ export class Windows {
     this.#keys = keys;
   }
 
-  /** Reads a list's revision, the last id of all lists, and ranges with ids from `from` to `end`. */
+  /** Reads a list's revision, the last id of all lists, and ranges with ids `from` to `end`. */
   async read(view: View, extent: Extent, from?: number, end?: number) {
     const { owner, revision = 0 } = view;
     const { limit } = extent;
@@ -114,11 +114,13 @@ const charactersOf = (tasks: readonly Task[]) =>
 export const countOf = (ranges: readonly Found[]) =>
   ranges.reduce((sum, { count }) => sum + count, 0);
 
-/** The first tasks of ranges, in order. Of a range that was not read to its end, more may follow. */
+/** The first tasks of ranges, in order. Of a range that was not read to its end, more follow. */
 export function tasksIn(ranges: readonly Found[]): Task[] {
   let end = Infinity;
   const tasks = ranges.flatMap(({ pairs, count }) => {
-    const here = pairs.map(({ value, revision }): Task => ({ ...JSON.parse(value), revision }));
+    // A task that was written before a field was added has its initial value.
+    const toTask = (value: string): Task => ({ ...INITIAL, ...JSON.parse(value) });
+    const here = pairs.map(({ value, revision }) => ({ ...toTask(value), revision }));
     if (here.length < count) end = Math.min(end, here.at(-1)?.id ?? 0);
     return here;
   });

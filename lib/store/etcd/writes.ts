@@ -56,7 +56,7 @@ export class Writes {
   }
 
   /**
-   * Runs a transaction as a whole and once, or not at all. After Unavailable the outcome is unknown:
+   * Runs a transaction as a whole and once, or not at all. After Unavailable nobody knows which:
    * the write may still happen. After a success, `found` is empty if the answer was lost.
    */
   async write({ compare = [], success, failure = [] }: Transaction, by = soon()): Promise<Outcome> {

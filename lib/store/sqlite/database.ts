@@ -89,8 +89,8 @@ export class Database {
   }
 
   /**
-   * Does `work` as a whole or not at all, and resolves when it is on the disk. Whatever is asked for
-   * in one turn of the event loop shares a transaction, so that the disk is waited for once.
+   * Does `work` as a whole or not at all, and resolves when it is on the disk. Whatever is asked
+   * for in one turn of the event loop shares a transaction, so that the disk is waited for once.
    */
   write<T>(work: (db: Database) => T, by?: Deadline): Promise<T> {
     return this.#writes.add(() => work(this), by);
