@@ -192,10 +192,10 @@ test("a page reads 500, too", async (t) => {
   assert.equal(logged.mock.calls[0]?.arguments[0], fault);
 });
 
-test("the README names the fields that a page can read", () => {
-  const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
-  const [, section = ""] = /^## Pages of other origins$(.*?)^## /ms.exec(readme) ?? [];
-  const [, sentence = ""] = /can read ([^.]*)\./.exec(section) ?? [];
+test("the page on CORS names the fields that a page can read", () => {
+  const page = readFileSync(new URL("../../lib/wire/README.md", import.meta.url), "utf8");
+  const [, section = ""] = /^## Pages of other origins \(CORS\)$(.*?)^## /ms.exec(page) ?? [];
+  const [, sentence = ""] = /can read ([^.]*) of a response/.exec(section) ?? [];
   const names = [...sentence.matchAll(/`([^`]+)`/g)].map(([, name]) => name);
   assert.equal(names.join(", "), readableBy(APP)["expose-headers"]);
 });

@@ -176,8 +176,8 @@ test("on a loopback address, a server answers for itself alone; elsewhere for an
   }
 });
 
-test("the name that counts is the one in the target, without its port", async (t) => {
-  const { ask } = await listen(t, (name) => name === "here");
+test("the name that counts is the one in the target, with or without a port", async (t) => {
+  const { ask } = await listen(t, namesOf("127.0.0.1", "http://here"));
   const rows: [line: string, host: string, ours: boolean][] = [
     ["GET /", "here", true],
     ["GET /", "here:81", true],
