@@ -44,8 +44,7 @@ export class HttpError implements Reply {
     this.status = status;
     this.fields = fields;
     const error = WORDING[status] ?? sentenceCase(STATUS_CODES[status] ?? "");
-    const shown = message === "" ? undefined : shorten(message); // undefined is not printed
-    this.text = printJson({ error, message: shown, ...content });
+    this.text = printJson({ error, message: shorten(message) || undefined, ...content });
   }
 }
 

@@ -21,8 +21,8 @@ function headerSection({ status, text = "", chunks, fields = {} }: Reply, safe: 
 }
 
 /**
- * Writes a response; with `close` the connection is not used again. Gives the number of bytes of its
- * content, of a long one when it has been sent. Throws for a field value that node refuses.
+ * Writes a response; with `close` the connection is not used again. Gives the number of bytes of
+ * its content, of a long one when it has been sent. Throws for a field value that node refuses.
  */
 export function send(
   response: ServerResponse,

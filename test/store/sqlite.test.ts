@@ -282,7 +282,7 @@ promises("each write waits by itself, whatever happens to the clock", async (t, 
   db.exec("BEGIN IMMEDIATE");
   const gone = { until: Infinity, gone: false };
   const soon = { until: performance.now() + 200, gone: false };
-  const fields = { title: "x", description: "", done: false };
+  const fields = { ...INITIAL, title: "x" };
   const later = add(store, "later");
   const refused = [store.add("1", fields, gone), store.add("1", fields, soon)];
   const now = Date.now;
