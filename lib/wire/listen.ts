@@ -12,6 +12,8 @@ const MENDS: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: "that is no address of this machine; try --host 127.0.0.1",
 };
 
+const LOG_MS = 1000; // for the last lines to be written
+
 /** The server cannot listen. The message names the mend. */
 export class ListenError extends Error {}
 
@@ -38,9 +40,10 @@ export function onSignal(end: () => Promise<void>, renew?: () => void): void {
   const signals: NodeJS.Signals[] = ["SIGINT", "SIGTERM"];
   if (renew === undefined) signals.push("SIGHUP");
   else process.on("SIGHUP", renew);
-  const once = () => {
+  const once = async () => {
     for (const signal of signals) process.off(signal, once);
-    end();
+    await end();
+    setTimeout(() => process.exit(), LOG_MS).unref(); // nobody may read the log any more
   };
   for (const signal of signals) process.on(signal, once);
 }

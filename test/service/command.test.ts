@@ -10,6 +10,7 @@ import {
   bytes,
   dial,
   ON_BUN,
+  ON_NODE,
   open,
   OVER_TLS,
   run,
@@ -211,4 +212,21 @@ test("a stop under load: whatever was begun is answered whole, and in the log", 
   }
   assert.deepEqual(await server.ended, { code: 0, signal: null });
   assert.equal(server.out.match(/" 200 \d+\n/g)?.length, count);
+});
+
+test("a log that nobody reads takes little memory, and does not keep the server from ending", {
+  skip: !ON_NODE && "other runtimes write to a pipe in their own way",
+}, async (t) => {
+  const server = await start(t);
+  server.child.stdout?.pause();
+  const line = await dial(t, server.port);
+  line.socket.resume();
+  const block = bytes(`GET /${"x".repeat(10_000)}`).repeat(20);
+  for (let sent = 0; sent < 10_000_000; sent += block.length) {
+    if (!line.socket.write(block)) await once(line.socket, "drain");
+  }
+  assert.equal((await ask(server, "GET /tasks/1")).status, 200);
+  server.child.kill("SIGTERM");
+  const [code] = await once(server.child, "exit");
+  assert.equal(code, 0);
 });
