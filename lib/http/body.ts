@@ -31,7 +31,7 @@ function refuseUnread(headers: IncomingHttpHeaders, limit: number): void {
   }
   const type = headers["content-type"] ?? "missing";
   if (type.includes(",")) throw new HttpError(400, "send one Content-Type field, not several");
-  if (!JSON_TYPE.test(type)) {
+  if (!JSON_TYPE.test(type)) { // so a plain form of another site cannot change anything
     const mend = 'send it as application/json (curl: -H "Content-Type: application/json")';
     throw new HttpError(400, `Content-Type is ${type}; ${mend}`);
   }

@@ -1,21 +1,21 @@
-// The client of the service: a method for what it offers, a Problem for what goes wrong. Knows HTTP
-// and nothing of the screen.
+// The client of the service. Knows HTTP, and nothing of the screen.
 
-// All but these addresses come from the service. Without the page's own user:password@, if any.
+// Without user:password@, which the page's own address may have.
 const API = new URL("todo/api/v1.0/", location.origin + location.pathname);
 export const TASKS = `${API}tasks`;
 const USERS = `${API}users`;
 
 const STRANGER = "Something else answered for the server.";
 
-/** A failure that a person should hear of. Status 0: there was no proper response. */
+/** A failure to tell a person. Status 0: there was no proper response. */
 export class Problem extends Error {
-  constructor(status, message, { retryAfter = 0, fields = {}, now } = {}) {
+  retryAfter = 0; // seconds
+  fields = {}; // a sentence for each wrong one
+  now; // the task, if it isn't as it was shown
+
+  constructor(status, message, more) {
     super(message);
-    this.status = status;
-    this.retryAfter = retryAfter; // seconds
-    this.fields = fields; // sentences, by the name of the field that each is about
-    this.now = now; // the task as it is, if it isn't as it was shown
+    Object.assign(this, { status, ...more });
   }
 
   /** What is wrong and, if it may pass, when to try again. */
@@ -25,16 +25,18 @@ export class Problem extends Error {
   }
 }
 
-/** The service, to one user. A task is as it came, with its `tag` once that is known. */
+/** The service, to one user. A task has its `tag` once that is known. */
 export class Service {
   #authorization; // here and nowhere else: closing the page forgets it
+  #account;
 
   constructor({ username, password }) {
     this.username = username;
     this.#authorization = basic(username, password);
+    this.#account = `${USERS}/${encodeURIComponent(username)}`;
   }
 
-  /** A page of the list; undefined while `tag` is still the page's. */
+  /** A page of the list; undefined if `tag` is still its tag. */
   async list(uri, { tag, signal } = {}) {
     const { status, fields, content } = await this.#ask("GET", uri, { tag, signal });
     if (status === 304) return undefined;
@@ -54,18 +56,16 @@ export class Service {
   }
 
   /** Changes a task that is still as it was shown. Otherwise throws how it is `now`. */
-  update(shown, content) {
-    const put = async (tag) => taskOf(await this.#ask("PUT", shown.uri, { tag, content }));
-    return this.#ifUnchanged(shown, put);
+  async update(shown, content) {
+    return taskOf(await this.#askIfUnchanged("PUT", shown, content));
   }
 
-  /** Deletes it likewise. The request outlives a page that is closed. */
+  /** Deletes it likewise. */
   remove(shown) {
-    const keepalive = true;
-    return this.#ifUnchanged(shown, (tag) => this.#ask("DELETE", shown.uri, { tag, keepalive }));
+    return this.#askIfUnchanged("DELETE", shown);
   }
 
-  /** The tag of a task that is as it was shown: the list's tag is one for all. */
+  /** The tag of a task that is as it was shown. A list has one tag for all. */
   async tagOf(shown) {
     const now = taskOf(await this.#ask("GET", shown.uri));
     const isSame = (name) => now[name] === shown[name];
@@ -74,26 +74,21 @@ export class Service {
   }
 
   async changePassword(password) {
-    await this.#ask("PUT", await this.#account(), { content: { password } });
+    await this.#ask("PUT", this.#account, { content: { password } });
     this.#authorization = basic(this.username, password);
   }
 
-  async deleteAccount() {
-    await this.#ask("DELETE", await this.#account());
+  deleteAccount() {
+    return this.#ask("DELETE", this.#account);
   }
 
-  // No response links to one's account: this is the contract's /users/<username>.
-  async #account() {
-    const { content } = await this.#ask("GET", `${USERS}/${encodeURIComponent(this.username)}`);
-    return content.user.uri;
-  }
-
-  // No lost updates: `write` sends the tag of what was shown as If-Match. After 412, look: if it
-  // still reads as it did, its new tag will do.
-  async #ifUnchanged(shown, write) {
+  // If-Match has the tag of what was shown: no update is lost. After 412, look: if the task still
+  // reads as it did, its new tag will do.
+  async #askIfUnchanged(method, shown, content) {
     for (let { tag } = shown, tries = 0; tries < 3; tag = undefined, tries++) {
       try {
-        return await write(tag ?? await this.tagOf(shown));
+        tag ??= await this.tagOf(shown);
+        return await this.#ask(method, shown.uri, { tag, content });
       } catch (problem) {
         if (problem.status !== 412 || problem.now) throw problem;
       }
@@ -106,39 +101,35 @@ export class Service {
   }
 }
 
+/** 400 without a name; 403 in any case if the service takes no users. */
 export const register = (user) => ask("POST", USERS, { content: user });
 
-/** Whether the service takes new users. */
-export const takesUsers = async () =>
-  (await ask("OPTIONS", USERS)).fields.get("Allow").includes("POST");
-
-/** One request and its response. Throws a Problem for one that is no success. */
-async function ask(method, uri, { authorization, content, tag, signal, keepalive } = {}) {
+/** One request. Throws a Problem for a response that is no success. */
+async function ask(method, uri, { authorization, content, tag, signal } = {}) {
   // Credentials go only to where the page came from.
   if (new URL(uri).origin !== location.origin) {
     throw new Problem(421, `The server says it is at ${uri}: see its --public-url.`);
   }
-  // The server knows a script by this, and sends no challenge: that opens a browser's dialog.
+  // For a script there is no challenge, which would open a dialog of the browser.
   const headers = new Headers({ "X-Requested-With": "XMLHttpRequest" });
   if (authorization) headers.set("Authorization", authorization);
   if (content) headers.set("Content-Type", "application/json");
   if (tag) headers.set(method === "GET" ? "If-None-Match" : "If-Match", tag);
-  const patience = AbortSignal.timeout(20_000); // hashing may have a queue
-  const { status, fields, text } = await send(
-    new Request(uri, {
-      method,
-      headers,
-      body: content && JSON.stringify(content),
-      keepalive,
-      signal: signal ? AbortSignal.any([signal, patience]) : patience,
-      credentials: "omit",
-      cache: "no-store", // nobody's tasks stay on the disk
-      redirect: "error",
-    }),
-  );
-  const answer = { status, fields, content: parse(text) };
+  const patience = AbortSignal.timeout(20_000); // passwords may queue
+  const request = new Request(uri, {
+    method,
+    headers,
+    body: content && JSON.stringify(content),
+    keepalive: method === "DELETE", // it outlives the page
+    signal: signal ? AbortSignal.any([signal, patience]) : patience,
+    credentials: "omit",
+    cache: "no-store", // nobody's tasks stay on the disk
+    redirect: "error",
+  });
+  const answer = await send(request);
+  const { ok, status } = answer;
   if (status === 304 && tag || status === 204) return answer;
-  if (status < 200 || status > 299) throw problemOf(answer);
+  if (!ok) throw problemOf(answer);
   if (!answer.content) throw new Problem(0, STRANGER);
   return answer;
 }
@@ -146,22 +137,16 @@ async function ask(method, uri, { authorization, content, tag, signal, keepalive
 async function send(request) {
   try {
     const response = await fetch(request);
-    return { status: response.status, fields: response.headers, text: await response.text() };
-  } catch { // the request is well made, so this is the network
+    const { ok, status, headers: fields } = response;
+    const content = await response.json().catch(() => undefined); // such as a proxy's HTML
+    return { ok, status, fields, content };
+  } catch { // not a bug: the request is well made
     throw new Problem(0, "The server can’t be reached.");
   }
 }
 
-/** An object from JSON; undefined for any other text, such as a proxy's HTML. */
-function parse(text) {
-  try {
-    return Object(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
-}
-
-function problemOf({ status, fields, content: { error, message, fields: wrong = {} } = {} }) {
+function problemOf({ status, fields, content }) {
+  const { error, message, fields: wrong = {} } = content ?? {};
   if (status === 401 || error === "Unauthorized access") {
     const words = "The username or the password is wrong.";
     return new Problem(401, words, { fields: { password: words } });
@@ -178,7 +163,7 @@ function problemOf({ status, fields, content: { error, message, fields: wrong = 
   return new Problem(status, words, { fields: Object.fromEntries(named) });
 }
 
-const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1)}.`;
+const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1)}.`.replace("...", "..");
 
 /** Retry-After is a number of seconds, or a date (RFC 9110 §10.2.3). */
 function secondsOf(field) {

@@ -1,57 +1,50 @@
-// The page, put together: somebody is signed in and sees the list, or is asked to sign in.
+// Signing in and out, and the account.
 
-import { register, Service, takesUsers } from "./api.js";
-import { clear, isTyped, onSubmit } from "./form.js";
+import { register, Service } from "./api.js";
+import { isTyped, onSubmit, whileBusy } from "./form.js";
 import * as list from "./list.js";
-import { byId, say, setConnection } from "./status.js";
+import { parts, say, setConnection } from "./status.js";
 
-const [account, who, welcome, farewell, listView, dialog] = [
-  "account",
-  "who",
-  "welcome",
-  "farewell",
-  "list",
-  "account-dialog",
-].map(byId);
-const [signIn, registration, passwordForm, deletion] = [
-  "sign-in",
-  "register",
-  "change-password",
-  "delete-account",
-].map(byId);
-const onClick = (id, act) => byId(id).onclick = act;
+const { account, who, welcome, farewell, accountDialog } = parts;
+const { signIn, registration, showRegistration, passwordForm, deletion } = parts;
 
-list.start(() => {
+addEventListener("signedout", () => {
   list.close();
   leave("You are signed out: your password was changed, or your account is gone.");
 });
 
 onSubmit(signIn, ({ username, password }) => enter(username.value, password.value));
 
-onSubmit(registration, async ({ username, password, email }) => {
-  const user = { username: username.value, password: password.value };
-  await register(email.value === "" ? user : { ...user, email: email.value });
-  await enter(user.username, user.password);
+onSubmit(registration, async ({ username: { value: username }, password, email }) => {
+  await register({ username, password: password.value, email: email.value });
+  await enter(username, password.value);
 });
 
-onClick("show-register", () => showForm(registration));
-onClick("show-sign-in", () => showForm(signIn));
+// A server that takes no users says so before the form is filled in.
+showRegistration.onclick = async () => {
+  const { status, message } = await whileBusy(signIn, () => register({})).catch((error) => error);
+  if (status !== 403) return showForm(registration);
+  showRegistration.hidden = true;
+  signIn.elements.username.focus();
+  say(message);
+};
+parts.showSignIn.onclick = () => showForm(signIn);
 
-onClick("sign-out", () => {
+parts.signOut.onclick = () => {
   if (list.isUnsaved() && !confirm("Sign out, and lose what isn’t saved yet?")) return;
   list.leave();
   leave("You are signed out.");
-});
+};
 
-onClick("open-account", () => {
-  list.settle(); // with the password that still holds
-  passwordForm.elements.username.value = who.textContent; // for the browser's password manager
-  dialog.showModal();
-});
+parts.openAccount.onclick = () => {
+  passwordForm.elements.username.value = who.textContent; // for password managers
+  accountDialog.showModal();
+};
 
 onSubmit(passwordForm, async ({ password }) => {
   await list.write((service) => service.changePassword(password.value));
-  dialog.close();
+  forget();
+  accountDialog.close();
   say("Your password is changed.");
 });
 
@@ -61,8 +54,8 @@ onSubmit(deletion, async () => {
   leave("Your account and its tasks are deleted.");
 });
 
-onClick("cancel", () => dialog.close());
-dialog.onclose = forget;
+parts.cancel.onclick = () => accountDialog.close();
+accountDialog.onclose = forget;
 
 addEventListener("beforeunload", (event) => {
   if (list.isUnsaved() || [registration, passwordForm].some(isTyped)) event.preventDefault();
@@ -72,8 +65,9 @@ async function enter(username, password) {
   await list.open(new Service({ username, password }));
   forget();
   who.textContent = username;
-  show({ signedIn: true });
-  byId("add").elements.title.focus();
+  welcome.hidden = true;
+  account.hidden = parts.list.hidden = false;
+  parts.add.elements.title.focus();
 }
 
 function leave(words) {
@@ -81,19 +75,15 @@ function leave(words) {
   forget();
   setConnection("");
   say("");
-  show({ signedIn: false });
+  welcome.hidden = false;
+  account.hidden = parts.list.hidden = true;
   showForm(signIn);
   farewell.textContent = words;
 }
 
 /** Empties the forms that hold passwords. */
 function forget() {
-  [signIn, registration, passwordForm, deletion].forEach(clear);
-}
-
-function show({ signedIn }) {
-  welcome.hidden = signedIn;
-  account.hidden = listView.hidden = !signedIn;
+  for (const form of [signIn, registration, passwordForm, deletion]) form.reset();
 }
 
 /** Shows one of the two forms, with the name typed in the other. */
@@ -106,6 +96,5 @@ function showForm(form) {
   form.elements.username.focus();
 }
 
-byId("too-old").remove();
+parts.tooOld.remove();
 welcome.hidden = false;
-byId("show-register").hidden = !await takesUsers().catch(() => true);

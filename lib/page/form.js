@@ -1,29 +1,36 @@
 // Forms: sent once at a time; what is wrong is said where it can be mended.
 
 import { Problem } from "./api.js";
-import { byId } from "./status.js";
 
 let errors = 0;
 
-/** Calls `submit` with the form's elements once they are valid. Shows a Problem that it throws. */
+/** Calls `submit` with the elements of a valid form. Shows a Problem that it throws. */
 export function onSubmit(form, submit) {
-  form.noValidate = true; // or the browser says it, in a bubble that soon goes away
-  let isBusy = false; // a double click counts once
+  form.noValidate = true; // a browser's own words soon go away
+  let isAgain; // sent again while it is on its way
   form.onsubmit = async (event) => {
     event.preventDefault();
     clearErrors(form);
     for (const field of form.querySelectorAll("[required]")) {
       if (field.value.trim() === "") field.setCustomValidity("Please fill in this field.");
     }
-    if (isBusy || !isValid(form)) return;
-    isBusy = true;
-    await whileBusy(form, () => submit(form.elements))
-      .catch((problem) => showProblem(form, problem))
-      .finally(() => isBusy = false);
+    if (!isValid(form)) return;
+    isAgain = isBusy(form);
+    if (isAgain) return;
+    try {
+      await whileBusy(form, () => submit(form.elements));
+    } catch (problem) {
+      isAgain = false;
+      showProblem(form, problem);
+    }
+    if (isAgain && isTyped(form)) form.requestSubmit(); // a double click counts once
   };
+  form.onreset = () => clearErrors(form);
   form.oninput = ({ target }) => clearError(target);
   form.addEventListener("invalid", ({ target }) => showError(target), { capture: true });
 }
+
+export const isBusy = (element) => element.ariaBusy === "true";
 
 /** Marks an element as busy until the work is done. */
 export async function whileBusy(element, work) {
@@ -35,7 +42,7 @@ export async function whileBusy(element, work) {
   }
 }
 
-/** Shows a Problem at the fields that it names, or at the form's end. Throws what is a bug. */
+/** Shows a Problem at the fields that it names, or at the end. Throws what is a bug. */
 export function showProblem(form, problem) {
   if (!(problem instanceof Problem)) throw problem;
   for (const [name, words] of Object.entries(problem.fields)) {
@@ -44,23 +51,21 @@ export function showProblem(form, problem) {
   if (isValid(form)) form.append(errorOf(problem.advice));
 }
 
-/** The fields of a form whose text isn't the one that it began with. */
-export const typedIn = (form) =>
-  [...form.querySelectorAll("[name]:not([hidden])")].filter((at) => at.value !== at.defaultValue);
-
-export const isTyped = (form) => typedIn(form).length > 0;
-
-export function clear(form) {
-  form.reset();
-  clearErrors(form);
+/** The texts, by name, that aren't those that their fields began with. */
+export function changesIn(form) {
+  const fields = [...form.querySelectorAll("[name]:not([hidden])")];
+  const changed = fields.filter(({ value, defaultValue }) => value !== defaultValue);
+  return Object.fromEntries(changed.map(({ name, value }) => [name, value]));
 }
+
+export const isTyped = (form) => Object.keys(changesIn(form)).length > 0;
 
 export function clearErrors(form) {
   for (const field of form.elements) clearError(field);
   for (const error of form.querySelectorAll(".error")) error.remove();
 }
 
-/** Whether all fields are valid. The others show their errors; the first gets the focus. */
+/** Whether all fields are valid. The first that isn't gets the focus. */
 function isValid(form) {
   if (form.checkValidity()) return true;
   const at = document.activeElement; // somebody may be typing elsewhere by now
@@ -70,23 +75,21 @@ function isValid(form) {
 
 function showError(field) {
   const error = errorOf(field.validationMessage);
-  error.id = `error-${++errors}`;
+  error.id = `error${++errors}`;
   field.setAttribute("aria-describedby", error.id);
   field.ariaInvalid = "true";
-  field.closest("label").after(error);
+  (field.closest("label") ?? field).after(error);
 }
 
 function errorOf(words) {
   const error = document.createElement("p");
-  error.className = "error";
-  error.role = "alert"; // read out, even if the focus is at the field already (WCAG 4.1.3)
-  error.textContent = words;
-  return error;
+  // An alert is read out even if the focus is at the field already (WCAG 4.1.3).
+  return Object.assign(error, { className: "error", role: "alert", textContent: words });
 }
 
 function clearError(field) {
   field.setCustomValidity("");
-  byId(field.getAttribute("aria-describedby"))?.remove();
+  document.getElementById(field.getAttribute("aria-describedby"))?.remove();
   field.removeAttribute("aria-describedby");
   field.ariaInvalid = null;
 }

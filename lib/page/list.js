@@ -1,110 +1,90 @@
-// The list on the screen: a page of it, kept up to date without touching what somebody is at.
+// The list on the screen, kept up to date without touching what somebody is at.
 
 import { TASKS } from "./api.js";
+import { isDeleting, looksDeleted, settle } from "./deletion.js";
 import { clearOutbox, isUnsent } from "./outbox.js";
-import { Poll } from "./poll.js";
-import { announce, byId, quote, say } from "./status.js";
-import { isSweeping, settleSweep, showSweep } from "./sweep.js";
+import * as poll from "./poll.js";
+import { announce, parts, quote, say } from "./status.js";
 import { Row } from "./task.js";
 
 const NONE = { tasks: [], links: {} };
-const [filter, count, tasks, empty, pages, number, of] = [
-  "filter",
-  "count",
-  "tasks",
-  "empty",
-  "pages",
-  "page",
-  "of",
-].map(byId);
+const { filter, count, tasks, empty, pages, page: number, of } = parts;
 
-/** Has the `service`, while somebody is signed in. */
-export const list = {};
+/** The service, while somebody is signed in. */
+export let service;
 
-let poll;
 let wanted; // the address of the page that should be seen
 let seen = NONE; // the page that is
-let hidden = new Map(); // tasks that look deleted, by uri
 let writes = 0; // under way
 let isOpen = false;
 let typing; // a timer
 const rows = new Map(); // by the uri of the task
 
 const all = () => new URL(`${TASKS}?per_page=20`);
-// The page's own address has the query of the list that it shows: Back, reload and links work.
-const addressed = () => location.search ? new URL(TASKS + location.search) : all();
+// The page's own address has the query of its list: Back, reload and links work.
+const addressed = () => new URL(TASKS + (location.search || all().search));
 const asked = (name) => new URL(wanted).searchParams.get(name);
 const numberOf = (uri) => Number(new URL(uri).searchParams.get("page") ?? 1);
 
-/** `onSignedOut` is called when the credentials hold no more. */
-export function start(onSignedOut) {
-  poll = new Poll(read, onSignedOut);
-  filter.onsubmit = (event) => event.preventDefault();
-  filter.oninput = () => {
-    clearTimeout(typing); // one request for a word, not one for each letter
-    typing = setTimeout(visitFiltered, 200);
-  };
-  pages.onsubmit = turn;
-  addEventListener("popstate", () => isOpen && visitAddress(addressed()));
-  // A page that is hidden may never run again, on a phone above all.
-  document.addEventListener("visibilitychange", () => document.hidden && settle());
-}
+filter.onsubmit = (event) => event.preventDefault();
+filter.oninput = () => {
+  clearTimeout(typing); // one request for a word
+  typing = setTimeout(visitFiltered, 200);
+};
+pages.onsubmit = turn;
+addEventListener("popstate", () => isOpen && visitAddress(addressed()));
+// A page that is hidden may never run again.
+document.addEventListener("visibilitychange", () => document.hidden && settle());
 
-/** Shows the list of a user. Throws a Problem if it can't be had. */
-export async function open(service) {
-  if (list.service && list.service.username !== service.username) leave();
+/** Shows the list of a user, or throws a Problem. */
+export async function open(user) {
+  if (service && service.username !== user.username) leave();
   let uri = addressed();
-  await service.list(uri).catch((problem) => {
+  await user.list(uri).catch((problem) => {
     if (problem.status !== 400) throw problem;
-    uri = all(); // whatever stands in the page's address
+    uri = all(); // whatever the page's address says
   });
-  list.service = service;
+  service = user;
   isOpen = true;
   await visitAddress(uri);
 }
 
-/** Stops asking. What is being typed stays, for the same user to go on with. */
+/** Stops asking. What is being typed stays for the same user. */
 export function close() {
   isOpen = false;
   clearTimeout(typing);
   poll.stop();
 }
 
-/** Forgets it all. What looks deleted is deleted, though nobody sees it. */
+/** Forgets it all. What looks deleted is deleted. */
 export function leave() {
   settle();
   close();
-  for (const { element } of rows.values()) element.remove();
+  tasks.replaceChildren();
   rows.clear();
   seen = NONE;
   clearOutbox();
-  list.service = undefined;
-  history.replaceState(null, "", location.pathname); // what somebody looked for is their own
+  service = undefined;
+  history.replaceState(null, "", location.pathname); // it may say what somebody looked for
 }
 
-/** Deletes for good what looks deleted. */
-export function settle() {
-  for (const row of rows.values()) row.settle();
-  settleSweep();
-}
-
-/** Whether something would be lost if the page were closed now. */
+/** Whether closing the page would lose something. */
 export const isUnsaved = () =>
-  isUnsent() || isSweeping() || [...rows.values()].some((row) => row.isUnsaved);
+  isUnsent() || isDeleting() || [...rows.values()].some((row) => row.isUnsaved);
 
-/** Makes changes. Polling rests: what it read before them must not be shown. */
+/** Makes changes. Polling rests: what it read before must not be shown. */
 export async function write(change) {
   writes++;
   poll.stop();
   try {
-    return await change(list.service);
+    return await change(service);
   } finally {
     writes--;
     if (isOpen && writes === 0) poll.now();
   }
 }
 
-/** Leads to a task that was added: new ones come on the last page. */
+/** Leads to a new task: these come on the last page. */
 export async function showAdded({ uri, title }) {
   await poll.now();
   if (seen.links.next && writes === 0) await visit(seen.links.last);
@@ -121,13 +101,13 @@ function visitFiltered() {
 }
 
 function visitAddress(uri) {
-  const { done, q } = filter.elements;
-  done.value = uri.searchParams.get("done") ?? "";
-  q.value = uri.searchParams.get("q") ?? "";
+  for (const name of ["done", "q"]) {
+    filter.elements[name].value = uri.searchParams.get(name) ?? "";
+  }
   return visit(uri, "replaceState");
 }
 
-/** Shows another page, or other tasks. `step`: what becomes of the page's own address. */
+/** Shows another page, or other tasks. `step` is for the browser's history. */
 async function visit(uri, step = "pushState") {
   settle();
   wanted = String(uri);
@@ -141,22 +121,21 @@ async function turn(event) {
   event.preventDefault();
   const { value } = event.submitter;
   const uri = value ? seen.links[value] : new URL(wanted);
-  if (!uri) return; // there is no next page
-  const last = numberOf(seen.links.last);
-  if (!value) uri.searchParams.set("page", Math.min(Math.max(Math.trunc(number.value), 1), last));
+  if (!uri) return;
+  if (!value) uri.searchParams.set("page", number.value);
   await visit(uri);
-  if (!pages.contains(document.activeElement)) return; // somebody is elsewhere by now
+  if (!pages.contains(document.activeElement)) return;
   filter.scrollIntoView();
   tasks.focus({ preventScroll: true });
   announce(tasks.ariaLabel);
 }
 
 /** One round of polling. */
-async function read(signal) {
+export async function read(signal) {
   const tag = wanted === seen.uri ? seen.tag : undefined;
-  let page = await list.service.list(wanted, { tag, signal });
+  let page = await service.list(wanted, { tag, signal });
   if (page?.tasks.length === 0 && page.total > 0) { // the last task of this page is gone
-    page = await list.service.list(page.links.last ?? all().href, { signal });
+    page = await service.list(page.links.last ?? all().href, { signal });
   }
   const open = page && await countOpen(page, signal);
   if (signal.aborted) return;
@@ -167,9 +146,9 @@ async function read(signal) {
 async function countOpen({ links, tasks }, signal) {
   if (asked("done")) return undefined;
   if (!links.last) return tasks.filter(({ done }) => !done).length;
-  const open = new URL(links.first ?? links.last);
+  const open = new URL(links.last);
   open.searchParams.set("done", "false");
-  return (await list.service.list(open, { signal })).total;
+  return (await service.list(open, { signal })).total;
 }
 
 function show(page, open) {
@@ -177,7 +156,7 @@ function show(page, open) {
   seen = page;
   wanted = page.uri;
   tidy();
-  // Known rows stay where they are, and so does the focus: new ones go between.
+  // Known rows, and the focus, stay where they are. New ones go between.
   let last;
   for (const task of page.tasks) {
     const known = rows.get(task.uri);
@@ -188,7 +167,7 @@ function show(page, open) {
     rows.set(task.uri, row);
     last = row;
   }
-  hide(hidden);
+  hideDeleted();
   showPages(page);
   showCount(page.total, open);
 }
@@ -200,7 +179,8 @@ function showPages({ links, uri }) {
     button.ariaDisabled = !links[button.value]; // `disabled` would lose the focus
   }
   if (document.activeElement !== number) number.value = at;
-  of.textContent = `of ${last.toLocaleString("en")}`;
+  number.max = last;
+  of.textContent = `of ${last}`;
   tasks.ariaLabel = links.last ? `Tasks, page ${at} of ${last}` : "Tasks";
 }
 
@@ -212,27 +192,22 @@ function showCount(total, open) {
   empty.hidden = total > 0;
   const none = { true: "Nothing is done yet.", false: "All done." }[done] ?? "Nothing to do.";
   empty.textContent = text ? "Nothing found." : none;
-  // Only what can be seen is offered to be deleted.
-  showSweep(!text && done !== "false" && total > (open ?? 0));
+  // Only what is seen is offered to be deleted.
+  parts.deleteDone.hidden = text || done === "false" || total <= (open ?? 0);
 }
 
-/** Hides these tasks, by uri, and no others. */
-export function hide(doomed) {
-  hidden = doomed;
-  for (const [uri, row] of rows) row.element.hidden = hidden.has(uri) && !row.isHeld;
+/** Hides the tasks that look deleted, and no others. */
+export function hideDeleted() {
+  for (const [uri, row] of rows) row.element.hidden = looksDeleted(uri) && !row.isHeld;
 }
 
-/** Takes away the rows that aren't in the list and have nothing to lose. */
+/** Takes away the rows that aren't in the list, if they can go. */
 export function tidy() {
   const uris = new Set(seen.tasks.map(({ uri }) => uri));
-  for (const [uri, row] of rows) if (!uris.has(uri) && !row.isHeld) drop(row);
-}
-
-/** Takes a row away. If the focus was there, a neighbour gets it. */
-export function drop({ element, uri }) {
-  const neighbour = element.nextElementSibling ?? element.previousElementSibling;
-  const hadFocus = element.contains(document.activeElement);
-  element.remove();
-  rows.delete(uri);
-  if (hadFocus) (neighbour?.querySelector(".box:not([hidden] *)") ?? tasks).focus();
+  for (const [uri, { element, isHeld }] of rows) {
+    if (uris.has(uri) || isHeld) continue;
+    if (element.contains(document.activeElement)) tasks.focus({ preventScroll: true });
+    element.remove();
+    rows.delete(uri);
+  }
 }

@@ -1,14 +1,13 @@
-// New tasks on their way: sent one after another, so that the next one can be typed at once.
+// New tasks, sent one after another while the next one is typed.
 
 import { Problem } from "./api.js";
-import { clear, isTyped, onSubmit, showProblem, whileBusy } from "./form.js";
-import { list, showAdded, write } from "./list.js";
-import { byId, quote } from "./status.js";
+import { isBusy, isTyped, onSubmit, showProblem, whileBusy } from "./form.js";
+import { service, showAdded, write } from "./list.js";
+import { parts, quote } from "./status.js";
 
-const [area, form, unsent] = ["new", "add", "unsent"].map(byId);
+const { add: form, outbox, unsent } = parts;
 const { title, description } = form.elements;
-let waiting = []; // { service, task }
-let isSending = false;
+let waiting = [];
 
 onSubmit(form, () => {
   add({ title: title.value.trim(), description: description.value });
@@ -16,33 +15,33 @@ onSubmit(form, () => {
   title.focus();
 });
 
-export const isUnsent = () => isSending || unsent.hasChildNodes() || isTyped(form);
+export const isUnsent = () => isBusy(outbox) || unsent.hasChildNodes() || isTyped(form);
 
 export function add(task) {
-  waiting.push({ service: list.service, task });
-  if (!isSending) send();
+  waiting.push(task);
+  if (!isBusy(outbox)) send();
 }
 
 export function clearOutbox() {
   waiting = [];
   unsent.replaceChildren();
-  clear(form);
+  form.reset();
 }
 
 async function send() {
-  isSending = true;
   let added;
   const sendAll = async () => {
     while (waiting.length > 0) added = await sendOne(waiting.shift()) ?? added;
   };
-  await whileBusy(area, () => write(sendAll)).finally(() => isSending = false);
+  await whileBusy(outbox, () => write(sendAll));
   if (added) await showAdded(added);
 }
 
-async function sendOne({ service, task }) {
-  const isHere = () => list.service?.username === service.username;
+async function sendOne(task) {
+  const sender = service;
+  const isHere = () => service?.username === sender.username;
   try {
-    const added = await service.add(task);
+    const added = await sender.add(task);
     if (isHere()) return added;
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
@@ -50,22 +49,21 @@ async function sendOne({ service, task }) {
   }
 }
 
-// Into the form; or below it, while another task is being typed there.
-function bringBack(task, problem) {
+/** Puts a task into the form; or below it, while another one is typed. */
+export function bringBack(task, problem) {
   if (!isTyped(form) && !unsent.hasChildNodes()) {
     title.value = task.title;
     description.value = task.description;
     return showProblem(form, problem);
   }
-  const [row, words, again] = ["div", "p", "button"].map((name) => document.createElement(name));
+  const [row, again] = ["p", "button"].map((name) => document.createElement(name));
   row.role = "alert";
-  words.textContent = `${quote(task.title)} wasn’t added. ${problem.message}`;
-  again.textContent = "Try again";
+  again.textContent = "Add again";
   again.onclick = () => {
     row.remove();
     title.focus();
     add(task);
   };
-  row.append(words, again);
+  row.append(`${quote(task.title)} isn’t saved. ${problem.message} `, again);
   unsent.append(row);
 }

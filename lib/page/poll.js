@@ -1,61 +1,49 @@
-// Asks again and again while somebody looks, and less often while that fails.
+// Asks again and again while somebody looks, and less often while that fails. Only wrong
+// credentials end it.
 
 import { Problem } from "./api.js";
+import { read } from "./list.js";
 import { setConnection } from "./status.js";
 
-const PERIOD = 5000; // ms
-const RETRY = 1000; // after a failure; twice as long after each one more
-const LONGEST = 30_000;
+let current = new AbortController(); // of the round under way
+let timer;
+let failures = 0;
+let isRunning = false;
 
-export class Poll {
-  #ask;
-  #onSignedOut;
-  #current = new AbortController(); // of the round under way
-  #timer;
-  #failures = 0;
-  #isRunning = false;
+const wake = () => isRunning && now();
+addEventListener("online", wake);
+document.addEventListener("visibilitychange", wake);
 
-  /** `ask(signal)` is one round. Wrong credentials end the rounds, and nothing else does. */
-  constructor(ask, onSignedOut) {
-    this.#ask = ask;
-    this.#onSignedOut = onSignedOut;
-    const wake = () => this.#isRunning && this.now();
-    addEventListener("online", wake);
-    document.addEventListener("visibilitychange", wake);
+/** Gives up the round under way, too: what it brings may be old. */
+export function stop() {
+  isRunning = false;
+  current.abort();
+  clearTimeout(timer);
+}
+
+/** A round at once, and others after it. */
+export function now() {
+  failures = 0; // somebody is there and waits
+  return round();
+}
+
+async function round() {
+  stop();
+  isRunning = true;
+  if (document.hidden) return;
+  const { signal } = current = new AbortController();
+  let wait = 5; // seconds
+  try {
+    await read(signal);
+    if (signal.aborted) return;
+    failures = 0;
+    setConnection("");
+  } catch (problem) {
+    if (signal.aborted) return;
+    if (problem.status === 401) return dispatchEvent(new Event("signedout"));
+    if (!(problem instanceof Problem)) reportError(problem); // a bug is for the console
+    wait = Math.max(Math.min(2 ** failures++, 30), problem.retryAfter ?? 0);
+    setConnection(`${problem.message} Trying again…`);
   }
-
-  /** Gives up the round under way, too: it may bring what is old already. */
-  stop() {
-    this.#isRunning = false;
-    this.#current.abort();
-    clearTimeout(this.#timer);
-  }
-
-  /** A round at once, and others after it. */
-  now() {
-    this.#failures = 0; // somebody is there and waits
-    return this.#round();
-  }
-
-  async #round() {
-    this.stop();
-    this.#isRunning = true;
-    if (document.hidden) return;
-    const { signal } = this.#current = new AbortController();
-    let wait = PERIOD;
-    try {
-      await this.#ask(signal);
-      if (signal.aborted) return;
-      this.#failures = 0;
-      setConnection("");
-    } catch (problem) {
-      if (signal.aborted) return;
-      if (problem.status === 401) return this.#onSignedOut();
-      if (!(problem instanceof Problem)) reportError(problem); // a bug is for the console
-      wait = Math.min(RETRY * 2 ** this.#failures++, LONGEST);
-      wait = Math.max(wait, (problem.retryAfter ?? 0) * 1000);
-      setConnection(`${problem.message} Trying again…`);
-    }
-    this.#timer = setTimeout(() => this.#round(), wait);
-  }
+  timer = setTimeout(round, wait * 1000);
 }

@@ -1,42 +1,46 @@
-// What happens: shown at the foot of the screen, where it moves nothing, and read out.
+// What happens: shown at the foot of the screen, and read out.
 
-/** The element with this id. */
-export const byId = (id) => document.getElementById(id);
+import { Problem } from "./api.js";
 
-const [toast, connection, said, announcement] = ["toast", "connection", "said", "announcement"].map(
-  byId,
+/** The elements of the page, by id. */
+export const parts = Object.fromEntries(
+  [...document.querySelectorAll("[id]")].map((element) => [element.id, element]),
 );
-const LONG_ENOUGH = 6000; // ms to read it
+
+const { toast, connection, said, announcement } = parts;
 let timer;
 
-/** Says it for a while. */
+/** Says it for some seconds. */
 export function say(words) {
   announce(words);
   show(said, words);
   clearTimeout(timer);
-  timer = setTimeout(show, LONG_ENOUGH, said, "");
+  timer = setTimeout(show, 6000, said, "");
 }
 
-/** Has read out what can be seen anyway. */
+/** For ears only: it can be seen elsewhere. */
 export function announce(words) {
   announcement.textContent = words;
 }
 
-/** Says what is wrong with the connection, for as long as it is; "" when all is well. */
+/** Says what is wrong with the connection, until that is "". */
 export function setConnection(words) {
   if (connection.textContent === words) return; // it isn't read out twice
   announce(words);
   show(connection, words);
 }
 
-/** A title in quotation marks, cut if it is very long. */
-export function quote(title) {
-  const characters = [...title];
-  return characters.length > 60 ? `“${characters.slice(0, 59).join("")}…”` : `“${title}”`;
+/** Says what went wrong, and with which task, if any. Throws what is a bug. */
+export function sayProblem(problem, title) {
+  if (!(problem instanceof Problem)) throw problem;
+  say(title === undefined ? problem.advice : `${quote(title)}: ${problem.advice}`);
 }
+
+/** A title in quotation marks, cut if it is very long. */
+export const quote = (title) => `“${title.replace(/^(.{59}).{2,}$/su, "$1…")}”`;
 
 function show(line, words) {
   line.textContent = words;
   toast.hidePopover();
-  if (said.textContent + connection.textContent) toast.showPopover(); // above any dialog
+  if (said.textContent + connection.textContent) toast.showPopover(); // above dialogs
 }

@@ -190,9 +190,8 @@ export class Browser {
   /** The field with this label, whatever hint may follow it. */
   field(label: string): Promise<unknown> {
     const text = JSON.stringify(label);
-    return this.find(
-      `//label[normalize-space((.//text()[normalize-space()])[1]) = ${text}]//*[@name or @type]`,
-    );
+    const labelled = `//label[normalize-space((.//text()[normalize-space()])[1]) = ${text}]//*`;
+    return this.find(`${labelled}[@name or @type] | //*[@name and @aria-label = ${text}]`);
   }
 
   /** Everything that can be filled in or pressed now. */
