@@ -161,3 +161,11 @@ test("many clients that never read a long list do not fill the memory", { skip }
   await honestlyServed(t, server, () => hold(t, server, 100, bytes(`GET ${BASE}/tasks`).repeat(4)));
   assert.ok(memory(server) - before < 150, `${memory(server) - before} MB more`);
 });
+
+test("idle connections make room for a new one", { skip }, async (t) => {
+  const server = await attacked(t);
+  await hold(t, server, 2500, "");
+  const line = await dial(t, server.port, bytes(`GET ${BASE}/tasks/1`, ["Connection: close"]));
+  assert.deepEqual(statuses(await line.closed), [200]);
+  assert.ok(memory(server) < 256, `${memory(server)} MB`);
+});
