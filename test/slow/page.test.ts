@@ -1320,6 +1320,7 @@ story(
     await check("signed out");
     await browser.scheme("light");
   },
+  / 400 /,
 );
 
 // While one story has the browser, the next one starts its server.
