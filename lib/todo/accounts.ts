@@ -36,6 +36,8 @@ export class Accounts {
   async #signIn(field: string, client: Client): Promise<User | undefined> {
     const given = parseCredentials(field);
     if (given === undefined) return undefined;
+    const usual = basic(given); // in another spelling it may be known already
+    if (usual !== field) return await this.authenticate(usual, client);
     const user = await this.store.user(given.username, client);
     return await this.#verifying.do(`${user?.password} ${field}`, client, async (all) => {
       // A wrong name takes as long as a wrong password.

@@ -153,6 +153,8 @@ export class Browser {
     try {
       return await this.#post("execute/async", { script, args });
     } catch (error) {
+      // The page that was asked gave way to the next one: ask that.
+      if (/unloaded|navigation/.test(`${error}`)) return await this.until(expression, ...args);
       const text = await this.run("return document.body.innerText").catch(() => "");
       throw new Error(`never: ${expression} ${JSON.stringify(args)}\n${text}`, { cause: error });
     }
