@@ -42,7 +42,8 @@ export function send(
     response.socket?.uncork();
   }
   const { complete, readableEnded } = response.req; // without content it may be only the latter
-  if (!close || complete || readableEnded) response.end();
+  // Bun sends the end of the header section of a response to HEAD only with end().
+  if (!close || complete || readableEnded || method === "HEAD") response.end();
   else endGently(response);
   return method === "HEAD" ? 0 : Buffer.byteLength(text);
 }
