@@ -92,7 +92,9 @@ test("of two passwords that are hashed at once, the second to be ready is refuse
     await hold(t, server, "PUT /users/susan", { password: THEIRS }),
   ];
   const statuses = await Promise.all(requests.map((send) => send()));
-  assert.deepEqual(statuses.toSorted(), [200, 401]);
+  assert.ok(statuses.includes(200), `${statuses}`);
+  // On a slow machine the second hash may come too late: 429.
+  assert.ok(statuses.some((status) => status === 401 || status === 429), `${statuses}`);
   const [won, lost] = statuses[0] === 200 ? [NEW, THEIRS] : [THEIRS, NEW];
   assert.deepEqual(await signIn(server, won, lost), [200, 401]);
 });
