@@ -226,14 +226,18 @@ promises(
   async (t, file) => {
     const store = await withLongList(t, file);
     let turns = 0;
-    let found: Awaited<ReturnType<typeof store.list>> | undefined;
-    const looking = store.list("1", { title_prefix: "24" }, 1, 1000).then((part) => found = part);
-    for (; found === undefined; turns++) {
-      await setImmediate();
-      if (turns === 0) await add(store, "24 and later");
-    }
+    let over = false;
+    const counting = (async () => {
+      for (; !over; turns++) await setImmediate();
+    })();
+    const looking = store.list("1", { title_prefix: "24" }, 1, 1000);
+    await setImmediate();
+    const adding = add(store, "24 and later");
+    const found = await looking;
+    over = true;
+    await Promise.all([adding, counting]);
     assert.ok(turns >= 2, `${turns} turns`);
-    assert.equal((await looking).total, 1111); // 24, 240 to 249, 2400 to 2499, 24000 to 24999
+    assert.equal(found.total, 1111); // 24, 240 to 249, 2400 to 2499, 24000 to 24999
     assert.deepEqual(found.tasks.slice(0, 2).map(({ title }) => title), ["240", "241"]);
     assert.equal(found.revision, LONG);
     const later = await store.list("1", { done: "false", title_prefix: "24" }, 998, 5);
