@@ -117,7 +117,7 @@ const middle = (numbers: number[]) => numbers.toSorted((a, b) => a - b)[numbers.
 async function compare(): Promise<void> {
   // Two of ours: where tasks are made, a list of two does not stay one.
   const servers = await Promise.all([
-    open("test/bench.ts", "--bare"),
+    open("test/bench/bench.ts", "--bare"),
     open(...OURS),
     open(...OURS),
   ]);
