@@ -9,13 +9,13 @@ import { BadFile, explain } from "./errors.ts";
 import { escape, unescape } from "./text.ts";
 import { Writes } from "./writes.ts";
 
-/** What stands for a `?` in a statement. */
+/** A value for a `?` in a statement. */
 type Value = string | number | boolean;
 
 /** A row of a result: values by the names of the columns. */
 export type Row = Record<string, SQLOutputValue>;
 
-/** A connection. What is wrong with the file or the disk is thrown as Unavailable. */
+/** A connection. Throws Unavailable if something is wrong with the file or the disk. */
 export class Database {
   readonly #file: string;
   readonly #open: (readOnly: boolean) => DatabaseSync;
@@ -35,19 +35,19 @@ export class Database {
     this.#open = open;
     this.#db = this.#explained(() => open(readOnly));
     this.#place = placeOf(file);
-    this.exec("PRAGMA busy_timeout = 10"); // SQLite sleeps, and everybody with it
+    this.exec("PRAGMA busy_timeout = 10"); // ms: while SQLite waits, the whole process does
   }
 
   close(): void {
     this.#db.close();
   }
 
-  /** Runs statements that give no rows. */
+  /** Runs statements that return no rows. */
   exec(sql: string): void {
     this.#explained(() => this.#db.exec(sql));
   }
 
-  /** The rows that a statement gives. It is prepared once. */
+  /** Runs a statement, which is prepared only once, and returns its rows. */
   all(sql: string, ...values: Value[]): Row[] {
     return this.#explained(() => {
       const statement = this.#statements.get(sql) ?? this.#db.prepare(sql);
@@ -58,22 +58,22 @@ export class Database {
     });
   }
 
-  /** The first row that a statement gives. */
+  /** Runs a statement and returns its first row. */
   get(sql: string, ...values: Value[]): Row | undefined {
     return this.all(sql, ...values)[0];
   }
 
-  /** What `work` gives, which sees one moment. */
+  /** Does `work`, which sees the file as it is at one moment. */
   read<T>(work: (db: Database) => T): Promise<T> {
     return new Promise((resolve) => resolve(this.#transact("BEGIN", () => work(this))));
   }
 
-  /** Does `work` as a whole or not at all, at once. */
+  /** Does `work` at once, as a whole or not at all. */
   change<T>(work: () => T): T {
     return this.#transact("BEGIN IMMEDIATE", work);
   }
 
-  /** What `work` gives, which sees one moment for as long as it takes: one at a time. */
+  /** Does long `work`, which sees one moment however long it takes. Only one runs at a time. */
   async view<T>(work: (view: Database) => Promise<T>, by?: Deadline): Promise<T> {
     return await this.#turns.take("", async () => {
       if (by?.gone) throw new Unavailable("nobody waits for the list any more");
@@ -89,21 +89,21 @@ export class Database {
   }
 
   /**
-   * Does `work` as a whole or not at all, and resolves when it is on the disk. Whatever is asked
-   * for in one turn of the event loop shares a transaction, so that the disk is waited for once.
+   * Does `work` as a whole or not at all, and resolves when its result is on the disk. All writes
+   * of one turn of the event loop share a transaction, so that they wait for the disk only once.
    */
   write<T>(work: (db: Database) => T, by?: Deadline): Promise<T> {
     return this.#writes.add(() => work(this), by);
   }
 
-  /** Lets what is written go to a log beside the file, so that nobody who reads has to wait. */
+  /** From now on SQLite writes to a log beside the file first, so that no reader has to wait. */
   #log(): void {
     if (this.#logs) return;
     this.exec("PRAGMA journal_mode = WAL");
     this.#logs = true;
   }
 
-  /** Throws if the file that was opened is not there any more, or another one is in its place. */
+  /** Throws if the file that was opened has been removed or replaced. */
   #checkPlace(): void {
     if (placeOf(this.#file) === this.#place) return;
     throw new BadFile(
@@ -121,7 +121,7 @@ export class Database {
     } catch (error) {
       try {
         this.#db.exec("ROLLBACK");
-      } catch { /* SQLite has done so itself */ }
+      } catch { /* SQLite has rolled back by itself */ }
       throw error;
     }
   }
@@ -135,7 +135,7 @@ export class Database {
   }
 }
 
-/** Which file is there now. */
+/** Identifies the file that has this name now. */
 function placeOf(file: string): string {
   const { dev, ino } = statSync(file, { throwIfNoEntry: false }) ?? {};
   return `${dev} ${ino}`;

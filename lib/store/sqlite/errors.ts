@@ -1,18 +1,18 @@
-// What SQLite says of a file or a disk, and what a person can do about it.
+// SQLite's messages about a file or a disk, and what a person can do about each.
 
 import { Unavailable } from "../store.ts";
 
-/** Something is wrong with a file. The message is a line that names the mend. */
+/** Something is wrong with a file. The message is one line that names the mend. */
 export class FileError extends Unavailable {
   constructor(file: string, mend: string, cause?: unknown) {
     super(`cannot use ${file}: ${mend}`, { cause });
   }
 }
 
-/** Another program is writing, for a moment or for longer. */
+/** Another program is writing to the file, for a moment or for longer. */
 export class Locked extends FileError {}
 
-/** Nothing can be done with the file as it is. */
+/** The file cannot be used as it is. */
 export class BadFile extends FileError {}
 
 const MENDS: readonly (readonly [said: RegExp, kind: typeof FileError, mend: string])[] = [
@@ -33,7 +33,7 @@ const MENDS: readonly (readonly [said: RegExp, kind: typeof FileError, mend: str
   ],
 ];
 
-/** Turns what SQLite says of a file into an error with the mend. A bug of ours stays what it is. */
+/** Turns SQLite's error about a file into one that names the mend. Returns other errors as is. */
 export function explain(error: unknown, file: string): unknown {
   const said = error instanceof Error ? error.message : "";
   for (const [pattern, Kind, mend] of MENDS) {

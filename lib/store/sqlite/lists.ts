@@ -1,4 +1,4 @@
-// Lists in a SQLite file, long ones too, without keeping anybody else waiting.
+// Reads lists in a SQLite file, long ones too, without making other requests wait.
 
 import { setImmediate } from "node:timers/promises";
 import { performance } from "node:perf_hooks";
@@ -7,14 +7,14 @@ import { OWNER, TASK, toTask } from "./tasks.ts";
 import { type Filter, passes } from "../filter.ts";
 import { type Deadline, type Part, SLICE, sliceOf, type Task, Unavailable } from "../store.ts";
 
-const STEP = 50_000; // tasks that are counted in one go
-const FEW = 100; // tasks that are read in one go, as each may be long
+const STEP = 50_000; // tasks that are counted at once
+const FEW = 100; // tasks that are read at once, because each may be long
 
-/** The tasks that an index finds: all of an owner, or those of them that are done, or are not. */
+/** A condition that an index answers: all tasks of an owner, only the done, or only the open. */
 export const within = ({ done }: Filter) =>
   `owner = ${OWNER}${done === undefined ? "" : ` AND done = ${Number(done === "true")}`}`;
 
-/** A part of a list that has no filter but `done`; undefined if it begins far from either end. */
+/** Reads a part of a list, filtered only by `done`. Undefined if it begins far from both ends. */
 export function nearPage(
   db: Database,
   owner: number,
@@ -29,7 +29,7 @@ export function nearPage(
   return { tasks: sliceFrom(db, owner, filter, Number(value), limit), total, revision };
 }
 
-/** The same, wherever it begins. */
+/** Like `nearPage`, wherever the part begins. */
 export async function farPage(
   view: Database,
   owner: number,
@@ -45,7 +45,7 @@ export async function farPage(
   return { tasks: sliceFrom(view, owner, filter, step.value, limit), total, revision };
 }
 
-/** As the store's. */
+/** See `walk` in TaskStore. */
 export async function* walk(
   db: Database,
   owner: number,
@@ -64,14 +64,14 @@ export async function* walk(
   }
 }
 
-/** Lets others have their turn. Throws Unavailable if nobody waits for the result any more. */
+/** Lets other requests run. Throws Unavailable if nobody waits for the result any more. */
 export async function pause(by: Deadline | undefined): Promise<void> {
   await setImmediate();
   if (by === undefined || (!by.gone && performance.now() < by.until)) return;
   throw new Unavailable("a search in a long list took too long");
 }
 
-/** Finds the id of the task at a place, step by step from the nearer end of the list. */
+/** Finds the id of the task at a place in the list, step by step from the nearer end. */
 function* seek(db: Database, owner: number, filter: Filter, place: number, total: number) {
   const forwards = place < total / 2;
   const sql = `SELECT id FROM tasks WHERE ${within(filter)}
@@ -84,7 +84,7 @@ function* seek(db: Database, owner: number, filter: Filter, place: number, total
   }
 }
 
-/** A slice of a list, from an id on. */
+/** Reads the slice of a list that begins with the id `first`. */
 function sliceFrom(db: Database, owner: number, filter: Filter, first: number, limit: number) {
   const sql = `${TASK} WHERE ${within(filter)} AND id >= ? ORDER BY id LIMIT ?`;
   return readSlice(limit, (tasks, count) => {
@@ -93,7 +93,7 @@ function sliceFrom(db: Database, owner: number, filter: Filter, first: number, l
   });
 }
 
-/** Reads the tasks that follow those which are read, until they are a slice. */
+/** Calls `read` for the tasks after those that it has read so far, until they fill a slice. */
 export function readSlice(
   limit: number,
   read: (tasks: readonly Task[], count: number) => Task[],
@@ -108,7 +108,7 @@ export function readSlice(
   }
 }
 
-/** How many tasks an owner has, counting the filter `done` alone, and the list's revision. */
+/** Returns how many of an owner's tasks pass the filter `done`, and the list's revision. */
 export function countsOf(db: Database, owner: number, { done }: Filter) {
   const row = db.get(`SELECT tasks, finished, listRevision FROM users WHERE id = ${OWNER}`, owner);
   const [tasks, finished] = [Number(row?.["tasks"] ?? 0), Number(row?.["finished"] ?? 0)];

@@ -1,4 +1,4 @@
-// Opens a SQLite file: makes it if it is new, refuses what is not ours.
+// Opens a SQLite file. Creates it if there is none, and refuses a file that is not ours.
 
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
@@ -7,7 +7,7 @@ import { Database } from "./database.ts";
 import { BadFile } from "./errors.ts";
 import { Incomplete, prepare } from "./prepare.ts";
 
-/** Names of something that is not a file, and the mend. */
+/** Values of --db that do not name a file, and what to write instead. */
 const NO_FILES: readonly (readonly [name: RegExp, mend: string])[] = [
   [/^:memory:$/, "leave --db out to keep tasks in memory"],
   [/^~/, "the shell has left ~ as it is; write the whole path"],
@@ -16,7 +16,7 @@ const NO_FILES: readonly (readonly [name: RegExp, mend: string])[] = [
   [/^[a-z][a-z0-9+.-]+:/i, "write --db tasks.sqlite, or for an etcd cluster etcd://host:2379"],
 ];
 
-/** Opens a file, made if there is none. What is wrong is an Error; Unavailable if it may pass. */
+/** Opens or creates a file. Throws an Error; it is Unavailable if trying again may help. */
 export async function openDatabase(file: string): Promise<Database> {
   const [, mend] = NO_FILES.find(([name]) => name.test(file)) ?? [];
   if (mend !== undefined) throw new Error(`cannot use ${file}: that is no file; ${mend}`);
@@ -41,7 +41,7 @@ export async function openDatabase(file: string): Promise<Database> {
   try {
     return open();
   } catch (error) {
-    // If there is a log now, another server has just made the file.
+    // If there is a log now, another server has just created the file.
     if (error instanceof Incomplete && hasLog()) return open();
     throw error instanceof BadFile ? new Error(error.message, { cause: error }) : error;
   }

@@ -1,37 +1,37 @@
-// Finds out whose a SQLite file is and whether it is whole, and brings it up to date.
+// Checks that a SQLite file is ours and complete, and brings its tables up to date.
 
 import type { Database } from "./database.ts";
 import { BadFile } from "./errors.ts";
 import { PROOF } from "./text.ts";
 import { VERSIONS } from "./versions.ts";
 
-const APPLICATION = 0x746f646f; // "todo": in the header of a file, whose it is
+const APPLICATION = 0x746f646f; // "todo": the file's header says so if the file is ours
 
-/** A file that was copied without the log beside it. */
+/** The file was copied without the log beside it. */
 export class Incomplete extends BadFile {
   constructor(file: string) {
     super(file, "it is a copy without its -wal file, which had the tasks; restore a backup");
   }
 }
 
-/** Makes a file ready for use. `hadLog`: before it was opened. Throws BadFile. */
+/** Makes a file ready for use. `hadLog`: it had a log before it was opened. Throws BadFile. */
 export function prepare(db: Database, file: string, hadLog: boolean): void {
-  db.exec("PRAGMA busy_timeout = 5000"); // another server may be making the same file
+  db.exec("PRAGMA busy_timeout = 5000"); // another server may be creating the same file
   const logs = pragma(db, "journal_mode") === "wal"; // since the first write: see Database
   checkOwner(db, file, logs);
   if (pragma(db, "quick_check(1)") !== "ok") {
     throw new BadFile(file, "it is damaged; restore a backup");
   }
-  // What is committed is on the disk, on macOS too. A log that was long is cut to 64 MB.
+  // A commit waits until it is on the disk, on macOS too. A longer log is cut to 64 MB.
   db.exec("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA journal_size_limit = 67108864");
-  db.exec("PRAGMA foreign_keys = OFF"); // while tables take the place of others
+  db.exec("PRAGMA foreign_keys = OFF"); // while new tables replace old ones
   db.change(() => {
     for (const change of VERSIONS.slice(versionOf(db))) change(db, file);
     db.exec(`PRAGMA application_id = ${APPLICATION}; PRAGMA user_version = ${VERSIONS.length}`);
     const { proof, revision } = db.get("SELECT proof, revision FROM store") ?? {};
     if (proof !== PROOF) throw new BadFile(file, "its text does not read back; use another Node");
     if (logs && revision === 0 && !hadLog) throw new Incomplete(file);
-    // A backup is not in the mode of a log. Clients may have seen later states than it has.
+    // Only a restored backup has no log mode. Clients may have seen later states than it has.
     if (!logs && revision !== 0) db.exec("UPDATE store SET epoch = lower(hex(randomblob(4)))");
   });
   db.exec("PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10");

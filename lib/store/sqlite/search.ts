@@ -1,4 +1,4 @@
-// Looks through a list of a SQLite file for the tasks that pass a filter.
+// Searches a list in a SQLite file for the tasks that pass a filter.
 
 import { performance } from "node:perf_hooks";
 import type { Database } from "./database.ts";
@@ -7,10 +7,10 @@ import { TASK, toTask } from "./tasks.ts";
 import { type Filter, passes } from "../filter.ts";
 import type { Deadline, Part } from "../store.ts";
 
-const TURN_MS = 4; // how long others wait
-const MOST = 400; // tasks that are read in one go; fewer if that takes long
+const TURN_MS = 4; // for which other requests wait
+const MOST = 400; // tasks that are read at once; fewer if that takes long
 
-/** As the store's `list`, with any filter. The view has to see one moment. */
+/** See `list` in TaskStore. Takes any filter. `view` must see one moment. */
 export async function search(
   view: Database,
   owner: number,
@@ -36,12 +36,12 @@ export async function search(
   return { tasks, total: ids.length, revision };
 }
 
-/** The ids of the tasks that pass, in short steps. */
+/** Finds the ids of the tasks that pass, in short steps. */
 function* steps(view: Database, owner: number, filter: Filter) {
   const list = `${within(filter)} AND id > ?`;
   const end = `SELECT max(id) AS id FROM
     (SELECT id FROM tasks WHERE ${list} ORDER BY id LIMIT ?)`;
-  // SQLite leaves out at once what begins otherwise. `passes` decides.
+  // SQLite is fast at skipping titles that begin otherwise. What is left, `passes` decides.
   const sql = `${TASK} WHERE ${list} AND id <= ? AND substr(title, 1, length(?)) = ? ORDER BY id`;
   const test = passes(filter);
   const start = beginning(filter.title_prefix ?? "");
@@ -58,5 +58,5 @@ function* steps(view: Database, owner: number, filter: Filter) {
   }
 }
 
-/** Whole characters, as SQLite compares them: the first half of one may have any second half. */
+/** Cuts half a surrogate pair off the end, because SQLite compares whole characters. */
 const beginning = (text: string) => text.replace(/[\ud800-\udbff]$/, "");

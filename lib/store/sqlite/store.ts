@@ -1,4 +1,4 @@
-// Tasks in a SQLite file: one machine, and what was answered is still there after a crash.
+// A store in a SQLite file, for one machine. What a client was told is still there after a crash.
 
 import type { Database } from "./database.ts";
 import { farPage, nearPage, walk } from "./lists.ts";
@@ -23,10 +23,10 @@ export class SqliteStore implements Store {
     this.epoch = String(db.get("SELECT epoch FROM store")?.["epoch"]);
   }
 
-  /** Opens a file, made if there is none. Throws an error whose message names the mend. */
+  /** Opens or creates a file. Throws an error whose message names the mend. */
   static async open(file: string): Promise<SqliteStore> {
     const store = new SqliteStore(await openDatabase(file));
-    store.#clear(); // an earlier server may have ended before it had done so
+    store.#clear(); // an earlier server may have ended before it was done with that
     return store;
   }
 
@@ -74,7 +74,7 @@ export class SqliteStore implements Store {
 
   addFirst(username: string, fields: UserFields, tasks: readonly TaskFields[]) {
     return this.#db.write((db) => {
-      // The first write of all makes the first revision.
+      // The revision is 0 until the first write.
       if (db.get("SELECT revision FROM store")?.["revision"] !== 0) return undefined;
       const user = addUser(db, username, fields);
       for (const task of tasks) addTask(db, Number(user?.id), task);
@@ -98,12 +98,12 @@ export class SqliteStore implements Store {
     this.#db.close();
   }
 
-  /** Clears away what is left of users who are gone, behind everything else. */
+  /** Deletes in the background what is left of removed users. */
   #clear(): void {
     const clear = async () => {
       while (!this.#closed && await this.#db.read(isSomeoneGone)) await this.#db.write(clearSome);
     };
-    // If the file cannot be written now, the next removal or start goes on with it.
+    // If the file cannot be written now, the next removal or start continues.
     this.#clearing = this.#clearing.then(clear).catch(() => {});
   }
 }

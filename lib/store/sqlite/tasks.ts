@@ -1,14 +1,14 @@
-// Tasks in a SQLite file: their columns, and what changes one. Each function is a part of a
-// transaction.
+// Tasks in a SQLite file: their columns, and how one is changed. Each function must be called
+// within a transaction.
 
 import type { Database, Row } from "./database.ts";
 import { renew } from "./users.ts";
 import type { Task, TaskFields } from "../store.ts";
 
-/** What a client may set of a task: each has a column. */
+/** The fields that a client may set: each has a column. */
 const FIELDS = ["done", "title", "description"] as const;
 
-/** What `toTask` makes a task of. */
+/** Selects the columns that `toTask` needs. */
 export const TASK = `SELECT id, revision, ${FIELDS.join(", ")} FROM tasks`;
 
 export const toTask = ({ id, title, description, done, revision }: Row): Task => ({
@@ -19,7 +19,7 @@ export const toTask = ({ id, title, description, done, revision }: Row): Task =>
   revision: Number(revision),
 });
 
-/** The id of an owner who is still there, in a statement. */
+/** A part of a statement: the id of an owner, or null if they were removed. */
 export const OWNER = "(SELECT id FROM users WHERE id = ? AND username IS NOT NULL)";
 
 const INSERT = `INSERT INTO tasks (owner, revision, ${FIELDS.join(", ")})
@@ -69,7 +69,7 @@ function holds(db: Database, owner: number, { id, revision }: Task): boolean {
   return db.get(sql, id, revision, owner) !== undefined;
 }
 
-/** Renews an owner's list, which has so many tasks more, and so many more that are done. */
+/** Renews a list's revision and returns it. Adds to its counts of tasks, and of done tasks. */
 function revise(db: Database, owner: number, tasks: number, finished: number): number {
   const revision = renew(db);
   const sql = `UPDATE users SET listRevision = ?, tasks = tasks + ?, finished = finished + ?

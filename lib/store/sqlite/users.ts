@@ -1,17 +1,17 @@
-// Users in a SQLite file. Each function is a part of a transaction.
+// Users in a SQLite file. Each function must be called within a transaction.
 
 import type { Database } from "./database.ts";
 import type { User, UserFields } from "../store.ts";
 
 const USER = "SELECT id, revision, password, email FROM users WHERE username = ?";
 
-/** A revision that never was before. */
+/** Returns a new revision. */
 export function renew(db: Database): number {
   const row = db.get("UPDATE store SET revision = revision + 1 RETURNING revision");
   return Number(row?.["revision"]);
 }
 
-/** The user of that name. */
+/** Returns the user with this name, if there is one. */
 export function findUser(db: Database, username: string): User | undefined {
   const row = db.get(USER, username);
   if (row === undefined) return undefined;
@@ -39,7 +39,7 @@ export function addUser(
   return { id: `${row?.["id"]}`, username, password, email, revision };
 }
 
-/** Undefined if the user is not as it was read. */
+/** Undefined if the user is not as they were read. */
 export function updateUser(
   db: Database,
   user: User,
@@ -54,20 +54,20 @@ export function updateUser(
   return { ...now, password, email, revision };
 }
 
-/** Takes the name from a user, whose tasks are cleared away later. False if it is not as read. */
+/** Takes a user's name; their tasks are deleted later. False if they are not as they were read. */
 export function removeUser(db: Database, { id, revision }: User): boolean {
   const sql = `UPDATE users SET username = NULL, password = '', email = ''
     WHERE id = ? AND revision = ? AND username IS NOT NULL RETURNING id`;
   return db.get(sql, Number(id), revision) !== undefined;
 }
 
-/** Whether there is anything to clear away. */
+/** Whether a removed user still has to be deleted. */
 export const isSomeoneGone = (db: Database) =>
   db.get("SELECT 1 FROM users WHERE username IS NULL") !== undefined;
 
 /**
- * Deletes some tasks of users who are gone; if there are none, the users. Another server may do the
- * same, so whose tasks go is asked each time.
+ * Deletes some tasks of removed users; if there are none left, the users. Another server may do the
+ * same, so every call looks for them anew.
  */
 export function clearSome(db: Database): void {
   const tasks = db.all(`DELETE FROM tasks WHERE id IN (SELECT tasks.id FROM users

@@ -42,7 +42,7 @@ const NEW_USERS = `CREATE TABLE newUsers (
   DROP TABLE users;
   ALTER TABLE newUsers RENAME TO users`;
 
-/** What makes each version of the tables out of the one before. */
+/** The steps that lead from each version of the tables to the next. */
 export const VERSIONS: readonly ((db: Database, file: string) => void)[] = [
   (db) => db.exec(TABLES),
   (db, file) => {
@@ -55,10 +55,10 @@ export const VERSIONS: readonly ((db: Database, file: string) => void)[] = [
 
 const COLUMNS = [["users", "email"], ["tasks", "title"], ["tasks", "description"]] as const;
 
-/** Version 1 kept text as it is, in UTF-16. What `escape` would change is written again. */
+/** Version 1 stored text unescaped, in UTF-16. Writes again what `escape` would change. */
 function escapeText(db: Database, file: string): void {
   for (const { text } of texts(db, "users", "username")) {
-    // The mark of a SQLite before 3.51, which took the bytes of UTF-16 for UTF-8.
+    // Any NUL comes from a SQLite before 3.51, which took the bytes of UTF-16 for UTF-8.
     if (text.includes("\0")) {
       throw new BadFile(file, "an older Node has garbled its text; restore a backup");
     }
@@ -71,7 +71,7 @@ function escapeText(db: Database, file: string): void {
   }
 }
 
-/** A text of each row, from the bytes: some versions of SQLite give only these as they are. */
+/** Reads a column of text as bytes: some versions of SQLite return only these unchanged. */
 function* texts(db: Database, table: string, column: string) {
   const sql = `SELECT id, CAST(${column} AS BLOB) AS bytes FROM ${table}
     WHERE id > ? ORDER BY id LIMIT 500`;

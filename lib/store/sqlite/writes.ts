@@ -1,4 +1,4 @@
-// Writes that wait for the disk together, and each as long as it may for other programs.
+// Writes wait for the disk together. For other programs, each waits until its own deadline.
 
 import { performance } from "node:perf_hooks";
 import { setImmediate, setTimeout } from "node:timers/promises";
@@ -15,7 +15,7 @@ interface Write {
   readonly by: Deadline | undefined;
 }
 
-/** Collects the writes of one turn of the event loop for `commit`, which does all or none. */
+/** Collects the writes of one turn of the event loop. `commit` does all of them or none. */
 export class Writes {
   readonly #commit: <T>(works: () => T) => T;
   #waiting: Write[] = [];
@@ -46,7 +46,7 @@ export class Writes {
         this.#refuse(error);
         if (this.#waiting.length === 0) return;
       }
-      await setTimeout(5); // SQLite's own way to wait would keep everybody waiting
+      await setTimeout(5); // SQLite's own way to wait would make the whole process wait
     }
   }
 
