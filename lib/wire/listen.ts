@@ -40,10 +40,10 @@ export function onSignal(end: () => Promise<void>, renew?: () => void): void {
   const signals: NodeJS.Signals[] = ["SIGINT", "SIGTERM"];
   if (renew === undefined) signals.push("SIGHUP");
   else process.on("SIGHUP", renew);
-  const once = async () => {
-    for (const signal of signals) process.off(signal, once);
+  const first = async () => {
+    for (const signal of signals) process.off(signal, first);
     await end();
     setTimeout(() => process.exit(), LOG_MS).unref(); // nobody may read the log any more
   };
-  for (const signal of signals) process.on(signal, once);
+  for (const signal of signals) process.on(signal, first);
 }

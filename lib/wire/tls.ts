@@ -93,10 +93,10 @@ export function https(files: TlsFiles): Https {
       chunk.length === 0 ? done() : write.call(socket, chunk, encoding, done);
   });
   server.on("tlsClientError", (error: NodeJS.ErrnoException, socket) => {
-    const beneath = handshakes.get(addressOf(socket));
-    if (error.code === "ERR_SSL_HTTP_REQUEST" && beneath !== undefined) {
-      beneath.on("error", () => {}); // the client may be gone
-      beneath.end(printReply(PLAIN_HTTP));
+    const tcp = handshakes.get(addressOf(socket));
+    if (error.code === "ERR_SSL_HTTP_REQUEST" && tcp !== undefined) {
+      tcp.on("error", () => {}); // the client may be gone
+      tcp.end(printReply(PLAIN_HTTP));
     }
     socket.destroy();
   });

@@ -25,10 +25,10 @@ export class Database {
   readonly #turns = new Turns();
   readonly #writes = new Writes((works) => {
     this.#checkPlace();
-    this.#log();
+    this.#useLog();
     return this.change(works);
   });
-  #logs = false;
+  #usesLog = false;
 
   constructor(file: string, open: (readOnly: boolean) => DatabaseSync, readOnly = false) {
     this.#file = file;
@@ -97,10 +97,10 @@ export class Database {
   }
 
   /** From now on SQLite writes to a log beside the file first, so that no reader has to wait. */
-  #log(): void {
-    if (this.#logs) return;
+  #useLog(): void {
+    if (this.#usesLog) return;
     this.exec("PRAGMA journal_mode = WAL");
-    this.#logs = true;
+    this.#usesLog = true;
   }
 
   /** Throws if the file that was opened has been removed or replaced. */

@@ -15,7 +15,7 @@ export class Locked extends FileError {}
 /** The file cannot be used as it is. */
 export class BadFile extends FileError {}
 
-const MENDS: readonly (readonly [said: RegExp, kind: typeof FileError, mend: string])[] = [
+const MENDS: readonly (readonly [message: RegExp, kind: typeof FileError, mend: string])[] = [
   [/^database (table )?is locked/, Locked, "another program keeps it locked; end that one"],
   [/^database or disk is full/, FileError, "the disk is full; make room"],
   [/^disk I\/O error/, FileError, "the disk does not read or write as it should; check it"],
@@ -35,9 +35,9 @@ const MENDS: readonly (readonly [said: RegExp, kind: typeof FileError, mend: str
 
 /** Turns SQLite's error about a file into one that names the mend. Returns other errors as is. */
 export function explain(error: unknown, file: string): unknown {
-  const said = error instanceof Error ? error.message : "";
+  const message = error instanceof Error ? error.message : "";
   for (const [pattern, Kind, mend] of MENDS) {
-    if (pattern.test(said)) return new Kind(file, mend, error);
+    if (pattern.test(message)) return new Kind(file, mend, error);
   }
   return error;
 }

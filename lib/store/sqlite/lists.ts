@@ -71,13 +71,13 @@ export async function pause(by: Deadline | undefined): Promise<void> {
   throw new Unavailable("a search in a long list took too long");
 }
 
-/** Finds the id of the task at a place in the list, step by step from the nearer end. */
-function* seek(db: Database, owner: number, filter: Filter, place: number, total: number) {
-  const forwards = place < total / 2;
+/** Finds the id of the task at an index of the list, step by step from the nearer end. */
+function* seek(db: Database, owner: number, filter: Filter, index: number, total: number) {
+  const forwards = index < total / 2;
   const sql = `SELECT id FROM tasks WHERE ${within(filter)}
     AND id ${forwards ? "> ? ORDER BY id" : "< ? ORDER BY id DESC"} LIMIT 1 OFFSET ?`;
   let id = forwards ? 0 : Number.MAX_SAFE_INTEGER;
-  for (let left = forwards ? place : total - 1 - place;; left -= STEP) {
+  for (let left = forwards ? index : total - 1 - index;; left -= STEP) {
     id = Number(db.get(sql, owner, id, Math.min(left, STEP - 1))?.["id"]);
     if (left < STEP) return id;
     yield;

@@ -17,8 +17,8 @@ export class Incomplete extends BadFile {
 /** Makes a file ready for use. `hadLog`: it had a log before it was opened. Throws BadFile. */
 export function prepare(db: Database, file: string, hadLog: boolean): void {
   db.exec("PRAGMA busy_timeout = 5000"); // another server may be creating the same file
-  const logs = pragma(db, "journal_mode") === "wal"; // since the first write: see Database
-  checkOwner(db, file, logs);
+  const usesLog = pragma(db, "journal_mode") === "wal"; // since the first write: see Database
+  checkOwner(db, file, usesLog);
   if (pragma(db, "quick_check(1)") !== "ok") {
     throw new BadFile(file, "it is damaged; restore a backup");
   }
@@ -30,17 +30,17 @@ export function prepare(db: Database, file: string, hadLog: boolean): void {
     db.exec(`PRAGMA application_id = ${APPLICATION}; PRAGMA user_version = ${VERSIONS.length}`);
     const { proof, revision } = db.get("SELECT proof, revision FROM store") ?? {};
     if (proof !== PROOF) throw new BadFile(file, "its text does not read back; use another Node");
-    if (logs && revision === 0 && !hadLog) throw new Incomplete(file);
+    if (usesLog && revision === 0 && !hadLog) throw new Incomplete(file);
     // Only a restored backup has no log mode. Clients may have seen later states than it has.
-    if (!logs && revision !== 0) db.exec("UPDATE store SET epoch = lower(hex(randomblob(4)))");
+    if (!usesLog && revision !== 0) db.exec("UPDATE store SET epoch = lower(hex(randomblob(4)))");
   });
   db.exec("PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10");
 }
 
-function checkOwner(db: Database, file: string, logs: boolean): void {
+function checkOwner(db: Database, file: string, usesLog: boolean): void {
   const isBlank = db.get("SELECT 1 FROM sqlite_schema") === undefined;
   if (isBlank && pragma(db, "page_count") === 0) return; // a new file
-  if (isBlank && logs) throw new Incomplete(file);
+  if (isBlank && usesLog) throw new Incomplete(file);
   if (pragma(db, "application_id") !== APPLICATION) {
     throw new BadFile(file, "it is another program's database; name another file");
   }

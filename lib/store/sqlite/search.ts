@@ -20,12 +20,12 @@ export async function search(
   by?: Deadline,
 ): Promise<Part> {
   const ids: number[] = [];
-  let turn = performance.now();
+  let turnBegan = performance.now();
   for (const found of steps(view, owner, filter)) {
     ids.push(...found);
-    if (by?.gone || performance.now() - turn > TURN_MS) {
+    if (by?.gone || performance.now() - turnBegan > TURN_MS) {
       await pause(by);
-      turn = performance.now();
+      turnBegan = performance.now();
     }
   }
   const { revision } = countsOf(view, owner, filter);

@@ -5,7 +5,7 @@ import { farPage, nearPage, walk } from "./lists.ts";
 import { openDatabase } from "./open.ts";
 import { search } from "./search.ts";
 import { addTask, getTask, removeTask, updateTask } from "./tasks.ts";
-import { addUser, clearSome, findUser, isSomeoneGone, removeUser, updateUser } from "./users.ts";
+import { addUser, clearSome, findUser, hasRemovedUsers, removeUser, updateUser } from "./users.ts";
 import { Turns } from "../change.ts";
 import { type Filter, usesOnly } from "../filter.ts";
 import type { Deadline, Store, Task, TaskFields, User, UserFields } from "../store.ts";
@@ -101,7 +101,7 @@ export class SqliteStore implements Store {
   /** Deletes in the background what is left of removed users. */
   #clear(): void {
     const clear = async () => {
-      while (!this.#closed && await this.#db.read(isSomeoneGone)) await this.#db.write(clearSome);
+      while (!this.#closed && await this.#db.read(hasRemovedUsers)) await this.#db.write(clearSome);
     };
     // If the file cannot be written now, the next removal or start continues.
     this.#clearing = this.#clearing.then(clear).catch(() => {});

@@ -62,7 +62,7 @@ export function removeUser(db: Database, { id, revision }: User): boolean {
 }
 
 /** Whether a removed user still has to be deleted. */
-export const isSomeoneGone = (db: Database) =>
+export const hasRemovedUsers = (db: Database) =>
   db.get("SELECT 1 FROM users WHERE username IS NULL") !== undefined;
 
 /**
