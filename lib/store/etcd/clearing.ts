@@ -1,14 +1,14 @@
-// Frees the space of removed users' tasks, in pieces, so that nobody waits for it. If it does not
-// get through, it goes on at the next start or removal.
+// Deletes the tasks of removed users, in pieces, so that no request waits for it. If it fails, the
+// next start or removal continues.
 
 import { setTimeout } from "node:timers/promises";
 import { type Cluster, soon } from "./cluster.ts";
 import type { Keys } from "./keys.ts";
 import { range, remove } from "./transaction.ts";
 
-const PIECE = 1000; // tasks that are removed at once
+const PIECE = 1000; // tasks that are deleted at once
 
-/** Frees space for one server. Two may do it at the same time. */
+/** The clearing that one server does. Several servers may do it at the same time. */
 export class Clearing {
   readonly #cluster: Cluster;
   readonly #keys: Keys;
@@ -21,7 +21,7 @@ export class Clearing {
     this.#keys = keys;
   }
 
-  /** Begins, unless it has begun. */
+  /** Begins, unless it is under way. Then it looks for removed users once more. */
   start(): void {
     this.#more = true;
     this.#clearing ??= this.#clearAll()
@@ -29,7 +29,7 @@ export class Clearing {
       .finally(() => this.#clearing = undefined);
   }
 
-  /** Ends after the piece that it is at. */
+  /** Ends it after the current piece. */
   async close(): Promise<void> {
     this.#life.gone = true;
     await this.#clearing;
@@ -44,7 +44,7 @@ export class Clearing {
     }
   }
 
-  /** Frees the space of one user's tasks. */
+  /** Deletes one user's tasks. */
   async #clear(user: string): Promise<void> {
     let last = Infinity;
     for (let from = 1, width = PIECE; from <= last;) {
@@ -57,9 +57,9 @@ export class Clearing {
       }, soon(this.#life));
       last = Number(newest?.pairs[0]?.value ?? 0);
       from = end;
-      // Where the ids of others lie between, a piece takes more ids.
+      // If the ids of other users lie between, the next piece spans more ids.
       width = Math.ceil(width * Math.min(8, PIECE / Math.max(1, removed)));
-      await setTimeout(performance.now() - start); // others have their turns
+      await setTimeout(performance.now() - start); // leaves etcd to others for as long
     }
     await this.#cluster.run({ success: [remove(this.#keys.removed(user))] }, soon(this.#life));
   }

@@ -9,9 +9,9 @@ import { type Answer, type Outcome, outcomeOf, type Transaction } from "./transa
 /** For work that has no deadline of its own. */
 export const DEADLINE_MS = 10_000;
 const ANSWER_MS = 1000; // for one member, before another is asked; twice as long in each round
-const PAUSE_MS = 100; // after each has failed: to elect a leader takes them a second or two
+const PAUSE_MS = 100; // after all have failed: they may need a second or two to elect a leader
 
-/** A deadline for what begins now. It ends sooner if nobody waits for `whole` any more. */
+/** A deadline `ms` from now. It is gone when `whole` is gone. */
 export const soon = (whole?: Deadline, ms = DEADLINE_MS): Deadline => ({
   until: performance.now() + ms,
   get gone() {
@@ -42,7 +42,7 @@ export class Cluster {
   readonly #members: readonly string[];
   readonly #login: Login | undefined;
   #token: Promise<string> | undefined;
-  #member = 0; // to be asked next: it answered last
+  #member = 0; // the one to ask next: it was the last to answer
   #failure = "none did in time";
 
   constructor(members: readonly string[], login?: Login) {
@@ -50,7 +50,7 @@ export class Cluster {
     this.#login = login;
   }
 
-  /** Reads ranges, all of one moment, after everything that was written before. */
+  /** Reads ranges as they are at one moment, with everything that was written before it. */
   read(by: Deadline | undefined, ...ranges: object[]): Promise<Outcome> {
     return this.run({ success: ranges }, by);
   }
@@ -89,13 +89,13 @@ export class Cluster {
       if (error instanceof Unavailable || error instanceof TooLarge) throw error;
       if (error instanceof TokenEnded) this.#token = undefined; // the same member gives a new one
       else if (this.#member === member) this.#member = (member + 1) % this.#members.length;
-      // At the deadline, what failed before says more.
+      // At the deadline, an earlier failure says more than the deadline itself.
       if (left > patience || !signal.aborted) this.#failure = failure(error);
       return undefined;
     }
   }
 
-  /** Returns a token, which is good for all members. */
+  /** Returns a token, which all members accept. */
   async #signIn(login: Login, member: number, signal: AbortSignal): Promise<string> {
     const url = `${this.#members[member]}/v3/auth/authenticate`;
     const token = this.#token ??= post(url, login, signal).then(({ token = "" }) => token);

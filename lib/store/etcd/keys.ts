@@ -2,16 +2,16 @@
 // transaction that wrote it last.
 //
 //   todo/epoch                    tells these revisions from those of another cluster
-//   todo/last                     the last id that was given
+//   todo/last                     the last id that a task was given
 //   todo/late                     written by a server that lost the race for the next id
-//   todo/users                    nothing, but written with every new user
-//   todo/user/<name>              a user; if its value has no id (earlier versions), the name is it
-//   todo/list/<user>              nothing, but written with every change of this user's tasks
-//   todo/task/<user>/<done>/<id>  a task; it is there only as long as the user's list is
+//   todo/users                    empty, but written with every new user
+//   todo/user/<name>              a user; if it has no id (earlier versions), the name is the id
+//   todo/list/<user>              empty, but written with every change of this user's tasks
+//   todo/task/<user>/<done>/<id>  a task; it counts only while its user's list exists
 //   todo/removed/<user>           a removed user whose tasks still take space
 //   todo/mark/<uuid>              the trace of a write: see writes.ts
 
-/** Comes after every id. */
+/** Above every id. */
 const END = 10 ** 15;
 
 /** The keys that begin with a prefix, such as `todo/`. `user` is the id of an account. */

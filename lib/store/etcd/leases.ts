@@ -1,5 +1,5 @@
-// A lease for the marks of a server's writes: etcd removes them when it ends. So no mark stays for
-// ever, however its server came to its end.
+// A lease for the marks of a server's writes: when the lease ends, etcd removes the marks. So no
+// mark stays for ever, even if its server crashed.
 
 import type { Cluster } from "./cluster.ts";
 
@@ -15,7 +15,7 @@ export class Leases {
     this.#cluster = cluster;
   }
 
-  /** A lease is used for half its time, so that it does not end while a write is under way. */
+  /** Returns a lease. Each is used for half its time, so that it does not end during a write. */
   async current(): Promise<string> {
     const now = performance.now();
     if (this.#lease === undefined || now > this.#renewAt) {
@@ -27,7 +27,7 @@ export class Leases {
     return await this.#lease;
   }
 
-  /** The next one is new. */
+  /** Makes `current` take a new lease. */
   renew(): void {
     this.#lease = undefined;
   }

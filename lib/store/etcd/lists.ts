@@ -19,7 +19,7 @@ export class Lists {
     this.#windows = new Windows(cluster, keys);
   }
 
-  /** As in a store. */
+  /** See TaskStore. */
   async get(owner: string, id: number, by?: Deadline): Promise<Task | undefined> {
     const keys = [false, true].map((done) => this.#keys.task(owner, done, id));
     const ranges = [this.#keys.list(owner), ...keys].map((key) => range(key));
@@ -27,7 +27,7 @@ export class Lists {
     return list?.count === 0 ? undefined : tasksIn(found)[0];
   }
 
-  /** As in a store. All of it is of one moment. */
+  /** See TaskStore. The whole part is as it was at one moment. */
   async list(
     owner: string,
     filter: Filter,
@@ -49,7 +49,7 @@ export class Lists {
     return { ...part, revision: listRevision };
   }
 
-  /** Takes a part of all tasks. The first of it may have been read. */
+  /** Takes a part of the list. `tasks` are the first of that part, if they have been read. */
   async #take(
     view: View,
     tasks: Task[],
@@ -84,7 +84,7 @@ export class Lists {
     return { tasks, total };
   }
 
-  /** As in a store. The deadline is for each slice: a slow client may read for longer. */
+  /** See TaskStore. The deadline is for each slice: a slow client may read for longer. */
   async *walk(owner: string, filter: Filter, after: number, by?: Deadline) {
     const view = { owner, done: filter.done, deadline: () => soon(by) };
     const test = passes(filter);

@@ -1,4 +1,4 @@
-// A store in an etcd cluster, which several servers share and any machine may leave.
+// A store in an etcd cluster. Several servers can share it, and any one machine may fail.
 
 import { randomUUID } from "node:crypto";
 import { Turns } from "../change.ts";
@@ -13,7 +13,7 @@ import { put, range, unchanged } from "./transaction.ts";
 import { Users } from "./users.ts";
 import { Writes } from "./writes.ts";
 
-const START_MS = 5000; // that a cluster has to answer in when a server starts
+const START_MS = 5000; // in which a cluster has to answer when a server starts
 
 /** A store on the members of a cluster. */
 export class EtcdStore implements Store {
@@ -51,7 +51,7 @@ export class EtcdStore implements Store {
     return store;
   }
 
-  /** Lets what is under way end. */
+  /** Waits for the piece of clearing that is under way. */
   close(): Promise<void> {
     return this.#clearing.close();
   }

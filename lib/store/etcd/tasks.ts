@@ -1,4 +1,4 @@
-// Writes tasks to etcd. A task is written only while its owner's list is there.
+// Writes tasks to etcd. A task is written only if its owner's list exists.
 
 import { setTimeout } from "node:timers/promises";
 import type { Deadline, Task, TaskFields } from "../store.ts";
@@ -7,9 +7,9 @@ import type { Keys } from "./keys.ts";
 import { exists, put, range, remove, unchanged } from "./transaction.ts";
 import type { Writes } from "./writes.ts";
 
-const REST_MS = 500; // at most, while another server adds
+const REST_MS = 500; // at most, while another server adds tasks, too
 
-/** Writes a task. Its list's key has to be written, too: it holds the list's revision. */
+/** The request to write a task. Its list's key must be written, too, for the list's revision. */
 export function putTask(keys: Keys, owner: string, task: Omit<Task, "revision">): object {
   const value = JSON.stringify({ ...task, revision: undefined }); // the key has a revision
   return put(keys.task(owner, task.done, task.id), value);
@@ -20,17 +20,17 @@ export class Tasks {
   readonly #keys: Keys;
   readonly #writes: Writes;
   #last = { id: 0, revision: 0 }; // as this server knows it; another may have gone on
-  #adding: Promise<unknown> = Promise.resolve(); // until the add before is through
-  #rest: Promise<void> | undefined; // before the next one
+  #adding: Promise<unknown> = Promise.resolve(); // until the last add is done
+  #rest: Promise<void> | undefined; // before the next add
 
   constructor(keys: Keys, writes: Writes) {
     this.#keys = keys;
     this.#writes = writes;
   }
 
-  /** As in a store. */
+  /** See TaskStore. */
   add(owner: string, fields: TaskFields, by = soon()): Promise<Task | undefined> {
-    // One after the other: at once they would only take the next id from each other.
+    // One after the other: adds at the same time would only compete for the next id.
     const added = this.#adding.then(() => this.#add(owner, fields, by));
     this.#adding = added.catch(() => {});
     return added;
@@ -54,7 +54,7 @@ export class Tasks {
         failure: [put(lateKey, ""), range(lateKey), range(lastKey), range(listKey)],
       }, by);
       if (succeeded) {
-        // Without a rest, the server that is nearest to the leader would leave no id to the others.
+        // Without a rest, the server that is nearest to the leader would win every race for an id.
         const contended = (late?.pairs[0]?.revision ?? 0) > this.#last.revision;
         const rest = Math.min(2 * (performance.now() - start), REST_MS);
         if (contended) this.#rest = setTimeout(rest);
@@ -67,7 +67,7 @@ export class Tasks {
     }
   }
 
-  /** As in a store. */
+  /** See TaskStore. */
   async update(owner: string, task: Task, changes: Partial<TaskFields>, by?: Deadline) {
     const changed = { ...task, ...changes };
     const [key, listKey] = [this.#keys.task(owner, task.done, task.id), this.#keys.list(owner)];
@@ -79,7 +79,7 @@ export class Tasks {
     return succeeded ? { ...changed, revision } : undefined;
   }
 
-  /** As in a store. */
+  /** See TaskStore. */
   async remove(owner: string, { id, done, revision }: Task, by?: Deadline): Promise<boolean> {
     const [key, listKey] = [this.#keys.task(owner, done, id), this.#keys.list(owner)];
     const { succeeded } = await this.#writes.write({

@@ -1,4 +1,4 @@
-// What etcd's transactions are made of, in the words of its JSON gateway, and what they answer.
+// The parts of etcd's transactions, in the words of its JSON gateway, and the answers to them.
 
 import { Buffer } from "node:buffer";
 
@@ -19,7 +19,7 @@ export interface Extent {
   readonly revision?: number;
 }
 
-/** Holds if the keys were last written in this revision. Keys that are not there have 0. */
+/** Holds if the keys were last written in this revision. A missing key has revision 0. */
 export const unchanged = (keys: Range, revision: number) => ({
   ...rangeOf(keys),
   target: "MOD",
@@ -27,10 +27,10 @@ export const unchanged = (keys: Range, revision: number) => ({
   mod_revision: `${revision}`,
 });
 
-/** Holds if the key is there. */
+/** Holds if the key exists. */
 export const exists = (key: string) => ({ ...unchanged(key, 0), result: "GREATER" });
 
-/** Writes a key. With a lease, the key goes when the lease ends. */
+/** Writes a key. With a lease, etcd removes the key when the lease ends. */
 export const put = (key: string, value: string, lease = "0") => ({
   request_put: { key: base64(key), value: base64(value), lease },
 });
@@ -51,7 +51,7 @@ function rangeOf(keys: Range) {
     : { key: base64(keys[0]), range_end: base64(keys[1]) };
 }
 
-/** What the gateway answers. It leaves out what is 0, false or empty; its numbers are strings. */
+/** An answer of the gateway. It leaves out what is 0, false or empty; its numbers are strings. */
 export interface Answer {
   readonly header?: { readonly revision: string };
   readonly succeeded?: boolean;
@@ -62,13 +62,13 @@ export interface Answer {
     };
     readonly response_delete_range?: { readonly deleted?: string };
   }[];
-  /** Of a new lease. */
+  /** The id of a new lease. */
   readonly ID?: string;
-  /** For a name and a password. */
+  /** The token for a name and a password. */
   readonly token?: string;
 }
 
-/** Values in the order of their keys, as many as were asked for, and how many there are. */
+/** Values in the order of their keys, as many as were asked for, and how many there are in all. */
 export interface Found {
   readonly pairs: readonly { readonly value: string; readonly revision: number }[];
   readonly count: number;

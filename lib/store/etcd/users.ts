@@ -20,7 +20,7 @@ export class Users {
     this.#writes = writes;
   }
 
-  /** As in a store, like all methods here. */
+  /** See UserStore, as for all methods here. */
   async user(username: string, by?: Deadline): Promise<User | undefined> {
     const { found: [user] } = await this.#cluster.read(by, range(this.#keys.user(username)));
     const [pair] = user?.pairs ?? [];
@@ -46,7 +46,7 @@ export class Users {
     ]);
   }
 
-  /** Adds a user, and writes more for their id, if there are none of some keys. */
+  /** Adds a user, and writes what `more` makes of their id, if no key of `none` exists. */
   async #addUser(
     username: string,
     { password, email }: UserFields,

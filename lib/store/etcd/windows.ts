@@ -1,5 +1,5 @@
 // Reads parts of a list. A list is two ranges of keys in the order of the ids: the open tasks and
-// the finished ones.
+// the done ones.
 //
 // To read the first keys of a range, etcd counts all of it. So a long list is read in windows: from
 // one id up to another.
@@ -15,7 +15,7 @@ export const FIRST = 16;
 const WINDOW = 8192; // ids among which the first tasks are looked for
 const WAYS = 16; // parts of a list whose tasks are counted at once
 
-/** A list. With a revision, as it was then. */
+/** A list; with a revision, the list as it was then. */
 export interface View {
   readonly owner: string;
   readonly done: Filter["done"];
@@ -96,7 +96,7 @@ export class Windows {
   }
 }
 
-/** How many tasks are read after these, of which so many were asked for. */
+/** How many tasks to ask for next, after `limit` were asked for and these were read. */
 export function nextLimit(limit: number, tasks: readonly Task[]): number {
   if (tasks.length === 0) return limit;
   const size = Math.max(1, charactersOf(tasks) / tasks.length);

@@ -37,7 +37,7 @@ interface Mark {
 interface Fate {
   /** `never`: it has not arrived, and no longer will. */
   readonly is: "arrived" | "never" | "unknown";
-  /** In which it arrived. */
+  /** The revision in which it arrived. */
   readonly revision: number;
 }
 
