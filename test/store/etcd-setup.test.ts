@@ -107,7 +107,7 @@ test("each wrong setup is named, and its mend", { skip }, async (t) => {
     [`etcd://${plain.member.peer}`, undefined, /no client port of etcd/],
     [gateless.url, undefined, /--enable-grpc-gateway is off/],
     [users.url, undefined, /set TODO_ETCD_USER and TODO_ETCD_PASSWORD/],
-    [users.url, wrong, /no such user: check TODO_ETCD_USER/],
+    [users.url, wrong, /refuses TODO_ETCD_USER or TODO_ETCD_PASSWORD: check both/],
     [users.url, LOGIN, /TODO_ETCD_USER may not/, "other/"],
     [plain.url, LOGIN, /unset TODO_ETCD_USER/],
   ];

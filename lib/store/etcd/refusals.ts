@@ -11,7 +11,7 @@ export class LeaseEnded extends Unavailable {}
 const MORE_ROOM =
   "compact and defragment etcd or raise --quota-backend-bytes, then disarm the alarm";
 
-/** By what etcd says. */
+/** Errors by what etcd says. */
 const REFUSALS: readonly (readonly [says: RegExp, error: () => Error])[] = [
   [/invalid auth token|auth store is old/, () => new TokenEnded()],
   [/lease not found/, () => new LeaseEnded("etcd has lost a lease; try again")],
@@ -26,7 +26,7 @@ const REFUSALS: readonly (readonly [says: RegExp, error: () => Error])[] = [
   ],
   [
     /authentication failed/,
-    () => new Unavailable("etcd has no such user: check TODO_ETCD_USER and TODO_ETCD_PASSWORD"),
+    () => new Unavailable("etcd refuses TODO_ETCD_USER or TODO_ETCD_PASSWORD: check both"),
   ],
   [
     /authentication is not enabled/,
@@ -46,7 +46,7 @@ export function refusal(status: number, says: string): Error {
   return status < 408 || status === 429 ? new Unavailable(message) : new Error(message);
 }
 
-/** By what a failed connection leaves behind; each runtime has words of its own. */
+/** Mends by the message of a failed connection; each runtime has its own words. */
 const FAILURES: readonly (readonly [says: RegExp, mend: string])[] = [
   [/certificate|cert_|altname/i, "; name its authority's file in NODE_EXTRA_CA_CERTS"],
   [
@@ -61,7 +61,7 @@ export function failure(error: unknown): string {
   return reason + (FAILURES.find(([says]) => says.test(reason))?.[1] ?? "");
 }
 
-/** What is at the bottom of it: fetch itself only says that it failed. */
+/** Returns the innermost cause, because fetch itself only says that it failed. */
 function rootOf(error: unknown): string {
   if (!(error instanceof Error)) return `${error}`;
   return error.cause === undefined ? error.message : rootOf(error.cause);
