@@ -3,10 +3,10 @@
 import type { Task } from "./store.ts";
 
 interface Kind {
-  /** The form of its value, in a pattern and in words. */
+  /** The form of a value, as a pattern and in words. */
   readonly form: RegExp;
   readonly mustBe: string;
-  /** Whether a task passes, for a value of that form. */
+  /** Returns the check whether a task passes, for a value of that form. */
   test(value: string): (task: Task) => boolean;
 }
 
@@ -35,7 +35,7 @@ export const FILTERS = {
 
 type Name = keyof typeof FILTERS;
 
-/** Values of filters by name. A task that passes all of them is meant. */
+/** Values of filters by name. A task has to pass all of them. */
 export type Filter = { readonly [N in Name]?: string | undefined };
 
 const KINDS: ReadonlyMap<string, Kind> = new Map(Object.entries(FILTERS));
@@ -50,6 +50,6 @@ export function passes(filter: Filter): (task: Task) => boolean {
   return (task) => tests.every((test) => test === undefined || test(task));
 }
 
-/** Whether a filter uses none but these names, so that a store may take a shorter way. */
+/** Whether a filter uses no names but these. Then a store may have a faster way. */
 export const usesOnly = (filter: Filter, ...names: Name[]) =>
   settings(filter).every(([name]) => names.some((allowed) => allowed === name));

@@ -1,12 +1,12 @@
-// Opens the store that --db names. A store that nobody asks for is not even loaded.
+// Opens the store that --db names. The other stores are not even loaded.
 
 import { MemoryStore } from "./memory.ts";
 import type { Store } from "./store.ts";
 
 /**
- * Opens a store: in memory, where one account may take `share` of it all; or in a SQLite file, or
- * on an etcd cluster. Throws an Error that says in one line what is wrong, Unavailable if it may
- * pass.
+ * Opens a store: in memory, where one account may take `share` of the room, in a SQLite file, or on
+ * an etcd cluster. Throws an Error of one line that names the mend; it is Unavailable if trying
+ * again may help.
  */
 export async function openStore(
   db: string | undefined,

@@ -1,18 +1,18 @@
-// How much memory the tasks of the in-memory store take, and who may take how much of it.
+// How much memory the tasks of the in-memory store take, and how much each account may take.
 
 import { Buffer } from "node:buffer";
 import { getHeapStatistics } from "node:v8";
 import { Full, type TaskFields } from "./store.ts";
 
-/** About what a task takes, in bytes. */
+/** How many bytes a task takes, about. */
 export function sizeOf({ title, description }: TaskFields): number {
   const text = title + description;
   return 120 + text.length * (Buffer.byteLength(text) === text.length ? 1 : 2);
 }
 
 /**
- * Room for `most` bytes: half of the heap, as requests need the rest. One owner may take `share`
- * of it.
+ * Room for `most` bytes: half of the heap, because requests need the rest. One owner may take
+ * `share` of it.
  */
 export class Room {
   readonly #most: number;
@@ -25,7 +25,7 @@ export class Room {
     this.#share = share * most;
   }
 
-  /** Counts bytes that an owner takes; negative ones are given back. Throws Full. */
+  /** Counts bytes that an owner takes, or gives back if they are negative. Throws Full. */
   take(owner: string, bytes: number): void {
     const taken = (this.#taken.get(owner) ?? 0) + bytes;
     if (bytes > 0 && taken > this.#share) throw new Full("your list is full: delete tasks first");
@@ -36,7 +36,7 @@ export class Room {
     this.#all += bytes;
   }
 
-  /** The owner is gone, and all that they took is free. */
+  /** Frees everything that a removed owner took. */
   leave(owner: string): void {
     this.#all -= this.#taken.get(owner) ?? 0;
     this.#taken.delete(owner);

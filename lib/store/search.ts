@@ -4,7 +4,7 @@ import { setImmediate } from "node:timers/promises";
 import { type Filter, passes } from "./filter.ts";
 import { type Deadline, sliceOf, type Task } from "./store.ts";
 
-/** All tasks of one moment that pass. Other requests have their turns meanwhile. */
+/** Finds the tasks that pass, as they are at the call. Other requests run meanwhile. */
 export async function search(
   tasks: readonly Task[],
   filter: Filter,

@@ -1,5 +1,5 @@
 // What any store promises. A method is atomic: when its promise resolves, it has taken effect as a
-// whole or not at all, and nobody sees a half of it.
+// whole or not at all, and no other call sees a part of it.
 
 import type { Turns } from "./change.ts";
 import type { Filter } from "./filter.ts";
@@ -11,10 +11,10 @@ export interface TaskFields {
   readonly description: string;
 }
 
-/** What a task has unless somebody says otherwise. */
+/** The fields of a task for which its client sent no value. */
 export const INITIAL: Omit<TaskFields, "title"> = { done: false, description: "" };
 
-/** Every change renews the revision: no two states of a store ever share one. */
+/** Every change makes a new revision: no two states of a store ever share one. */
 interface Revised {
   readonly revision: number;
 }
@@ -37,13 +37,13 @@ export interface User extends UserFields, Revised {
   readonly username: string;
 }
 
-/** A part of a list, how many tasks pass its filter in all, and the list's revision. */
+/** A part of a list, how many tasks of the list pass the filter, and the list's revision. */
 export interface Part extends Revised {
   readonly tasks: readonly Task[];
   readonly total: number;
 }
 
-/** Until when a result is waited for (`performance.now()`), and whether nobody waits any more. */
+/** When a client will stop waiting (in `performance.now()`), and whether it has gone already. */
 export interface Deadline {
   readonly until: number;
   readonly gone: boolean;
@@ -55,13 +55,13 @@ export class Unavailable extends Error {}
 /** There is no room for more. The message is for the client. */
 export class Full extends Unavailable {}
 
-/** More than the store can hold in one task or user. The message says what its limit is. */
+/** A task or user is larger than the store can hold. The message names the limit. */
 export class TooLarge extends Error {}
 
-/** A slice of a list ends after so many tasks, or when its texts have so many characters. */
+/** A slice of a list ends when it has so many tasks, or when their texts have more characters. */
 export const SLICE = { tasks: 500, characters: 32 * 1024 };
 
-/** At most `limit` tasks after the first `offset`, and at most a slice. */
+/** Returns at most `limit` tasks after the first `offset`, and at most a slice. */
 export function sliceOf(tasks: readonly Task[], offset: number, limit: number): Task[] {
   const slice = tasks.slice(offset, offset + Math.min(limit, SLICE.tasks));
   let characters = 0;
@@ -77,19 +77,19 @@ export function sliceOf(tasks: readonly Task[], offset: number, limit: number): 
  * undefined or false. Any method may throw Unavailable, and does so at its deadline.
  */
 export interface TaskStore {
-  /** Tells the revisions of this store from those of any other, or of an earlier run. */
+  /** Distinguishes this store's revisions from those of another store, or of an earlier run. */
   readonly epoch: string;
-  /** Which tasks this server is changing: see `change`. */
+  /** The changes that are under way on this server: see `change`. */
   readonly turns: Turns;
   /**
    * The owner's tasks that pass, in order of creation: at most `limit` after the first `offset`,
    * and at most a slice; `walk` has the rest. With a filter, `total` may cost a look at every task.
    */
   list(owner: string, filter: Filter, offset: number, limit: number, by?: Deadline): Promise<Part>;
-  /** All that pass and have an id above `after`, slice by slice, each task as it is by then. */
+  /** The tasks that pass and have an id above `after`, slice by slice, as they are by then. */
   walk(owner: string, filter: Filter, after: number, by?: Deadline): AsyncIterable<readonly Task[]>;
   get(owner: string, id: number, by?: Deadline): Promise<Task | undefined>;
-  /** Undefined if there is no such owner. A task is seen only when all lower ids are, too. */
+  /** Undefined if there is no such owner. A task is seen only if all lower ids are, too. */
   add(owner: string, fields: TaskFields, by?: Deadline): Promise<Task | undefined>;
   /** Changes the fields given. */
   update(
@@ -118,11 +118,11 @@ export interface UserStore {
     changes: Partial<UserFields>,
     by?: Deadline,
   ): Promise<User | undefined>;
-  /** The tasks go too. */
+  /** Removes a user and their tasks. */
   removeUser(user: User, by?: Deadline): Promise<boolean>;
 }
 
-/** Any string of JavaScript comes back as it was given, NUL and lone surrogates too. */
+/** A store. It returns every JavaScript string as it was given, NUL and lone surrogates too. */
 export interface Store extends TaskStore, UserStore {
   /** Releases files and connections. The store must not be used afterwards. */
   close(): void | Promise<void>;

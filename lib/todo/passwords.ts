@@ -1,5 +1,5 @@
 // Passwords as scrypt hashes. A hash takes a third of a second and 128 MiB on purpose, so there is
-// one at a time: the rest of the machine stays free for those who are signed in.
+// one at a time: the rest of the machine stays free for users who are signed in.
 
 import { Buffer } from "node:buffer";
 import { randomBytes, scrypt, type ScryptOptions, timingSafeEqual } from "node:crypto";
@@ -20,14 +20,14 @@ const BYTES = 32;
 export class Passwords {
   readonly #queue = new FairQueue();
 
-  /** A hash with a salt of its own. */
+  /** Makes a hash with a new salt. */
   async hash(password: string, client: Client): Promise<string> {
     const salt = randomBytes(16);
     const key = await this.#queue.take(client, () => derive(password, salt, BYTES, COST));
     return `${salt.toString("base64")}$${key.toString("base64")}`;
   }
 
-  /** Whether a hash is that of a password. Without a hash it takes as long, and is not. */
+  /** Whether a password has this hash. Without a hash it takes as long, and returns false. */
   async verify(password: string, hash = "", client: Client): Promise<boolean> {
     const [salt = "", text = ""] = hash.split("$");
     const key = Buffer.from(text, "base64");

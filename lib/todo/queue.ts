@@ -1,4 +1,4 @@
-// One piece of slow work at a time, and a fair share of the turns for each client address.
+// Does one piece of slow work at a time, and gives each network a fair share of the turns.
 
 import { isIPv6 } from "node:net";
 import { performance } from "node:perf_hooks";
@@ -8,8 +8,8 @@ import { HttpError } from "../http/reply.ts";
 export const MOST = 16; // jobs that wait
 export const MOST_EACH = 8; // jobs of one network that wait
 export const PATIENCE_MS = 4000; // then a job that still waits is refused
-export const REST_MS = 1500; // after wasted work, in which the CPU belongs to other requests
-export const MOST_SUSPECTS = 100; // networks, the latest
+export const REST_MS = 1500; // after wasted work: then the CPU belongs to other requests
+export const MOST_SUSPECTS = 100; // networks; the latest are kept
 
 /** Work that waits for its turn. */
 interface Job {

@@ -1,4 +1,4 @@
-// Slow work that is done once for all the clients that ask for it at the same time.
+// Does slow work only once for all clients that ask for it at the same time.
 
 import type { Client } from "../http/call.ts";
 

@@ -7,7 +7,7 @@ import type { Task, TaskFields } from "../store/store.ts";
 export const TASKS = path("/todo/api/v1.0/tasks");
 export const TASK = path("/todo/api/v1.0/tasks/<int:id>");
 
-/** What a client may change. */
+/** The fields that a client may change. */
 export const FIELDS: Rules<TaskFields> = {
   title: NOT_BLANK,
   done: BOOLEAN,
@@ -15,7 +15,7 @@ export const FIELDS: Rules<TaskFields> = {
 };
 
 const { done: _, ...rest } = FIELDS;
-/** What a client may set at first: a new task is never done. */
+/** The fields that a client may set in a new task, which is never done. */
 export const NEW_FIELDS = rest;
 
 /** The address of a task. */

@@ -28,6 +28,7 @@ const NEW_USER: Rules<UserFields & { username: string }> = {
   ...CHANGES,
 };
 
+/** A call for the user that the path names. */
 export type OneUser = Call<{ readonly username: string }, User>;
 
 /** 201 and the address of the new user; 409 if the name is taken. */
@@ -39,7 +40,7 @@ export async function createUser(accounts: Accounts, call: Call): Promise<Reply>
   return reply(accounts, 201, added, call.origin, { Location: uriOf(added, call.origin) });
 }
 
-/** 200 for oneself; 403 for any other name, whether there is such a user or not. */
+/** 200 with the caller's own user; 403 for any other name, whether there is such a user or not. */
 export async function getUser(accounts: Accounts, call: OneUser): Promise<Reply> {
   const user = await self(call); // 401, 403
   const ETag = entityTag(accounts.store.epoch, user.revision);

@@ -4,20 +4,20 @@ import type { IncomingMessage } from "node:http";
 import type { Fields, Reply } from "../http/reply.ts";
 import type { Finish } from "./connections.ts";
 
-const MAX_AGE = "7200"; // seconds; Chromium remembers no longer
+const MAX_AGE = "7200"; // seconds; Chromium's maximum
 const NAMES = /^[\w!#$%&'*+.^`|~-]+(\s*,\s*[\w!#$%&'*+.^`|~-]+)*$/; // tokens (RFC 9110 §5.6.2)
 const EXPOSED = "ETag, Link, Location, Retry-After, X-Total-Count";
 
 /**
  * Tells browsers that pages of these origins may send requests and read the responses, errors too.
- * There is no Access-Control-Allow-Credentials: a script that sets Authorization itself needs none,
- * and without it no page can use a password that the browser keeps.
+ * There is no Access-Control-Allow-Credentials: a script that sets Authorization itself does not
+ * need it, and without it no page can use a password that the browser stores.
  */
 export function allowOrigins(origins: readonly string[]): Finish {
   return (request, reply) => {
     const { origin = "" } = request.headers;
     const allowed = origins.includes(origin) ? allow(origin, request, reply) : {};
-    // Vary whatever the origin: otherwise a cache may give the response for one to another.
+    // Vary is for every origin: otherwise a cache may send the response for one origin to another.
     return { ...reply, fields: { ...reply.fields, Vary: "Origin", ...allowed } };
   };
 }
@@ -32,7 +32,7 @@ function allow(origin: string, { method, headers }: IncomingMessage, { fields }:
   return {
     "Access-Control-Allow-Origin": origin,
     "Access-Control-Allow-Methods": Allow,
-    // Any field that the page wants to send; `*` would leave out Authorization.
+    // The page may send any field that it asks for; `*` would leave out Authorization.
     ...(NAMES.test(names) ? { "Access-Control-Allow-Headers": names } : {}),
     "Access-Control-Max-Age": MAX_AGE,
   };

@@ -1,4 +1,4 @@
-// One line a request, in the Common Log Format.
+// Logs one line for each request, in the Common Log Format.
 
 import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
@@ -9,12 +9,12 @@ const TOGETHER_MS = 10; // lines are collected for this long: one write costs mo
 const LONGEST = 2000; // characters of a line
 const MOST_UNREAD = 1024 * 1024; // bytes that may wait for the log's reader
 
-/** Logs a request, the status of its response and the number of bytes of content in that. */
+/** Logs a request, the status of its response, and how many bytes of content the response has. */
 export type Log = (request: IncomingMessage, status: number, bytes: number) => void;
 
 /**
- * A log that writes its lines a moment later. No password is in them. While the reader does not
- * read, lines are dropped, and counted once it does.
+ * A log that writes its lines a moment later. No password is in them. While nobody reads the
+ * output, lines are dropped. Later, the log says how many.
  */
 export function createLog(output: Writable): Log {
   let lines = "";
@@ -29,14 +29,14 @@ export function createLog(output: Writable): Log {
     if (output.writableLength > MOST_UNREAD) return void dropped++;
     if (lines === "") {
       setTimeout(flush, TOGETHER_MS);
-      time = now(); // of all lines that leave together
+      time = now(); // of all lines that are written together
     }
     if (dropped > 0) lines += `${dropped} lines were dropped, because nobody read the log\n`;
     dropped = 0;
     const { authorization: field } = headers;
     if (field !== latest.field) latest = { field, user: userId(field) };
     const user = status === 401 || status === 403 ? "-" : latest.user;
-    const what = method ? quote(`${method} ${url} HTTP/${httpVersion}`) : "-"; // "-": was not HTTP
+    const what = method ? quote(`${method} ${url} HTTP/${httpVersion}`) : "-"; // "-": not HTTP
     const end = ` ${status} ${bytes}\n`;
     const begin = `${socket.remoteAddress ?? "-"} - ${user} [${time}] "${what}`;
     lines += `${begin.slice(0, LONGEST - end.length - 1)}"${end}`;
@@ -61,7 +61,7 @@ function now(): string {
   return `${day}/${month}/${year}:${time} +0000`;
 }
 
-/** Makes a function that prints an error at most once a second, however often it is told. */
+/** Makes a function that prints an error at most once a second, however often it is called. */
 export function onceASecond(print: (message: string) => void): (message: string) => void {
   let quietUntil = 0;
   return (message) => {
