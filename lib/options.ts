@@ -12,18 +12,18 @@ export const HELP = `Usage: npx -y tsx server.ts [options]
 
   --port N              port to listen on, 0 for any free one (PORT; 5000)
   --host NAME           address to listen on (HOST; 127.0.0.1)
-  --db WHERE            where tasks live: a file, or etcd://host:port,… (TODO_DB; in memory)
+  --db WHERE            where to keep tasks: a file, or etcd://host:port,… (TODO_DB; in memory)
   --tls-cert FILE       certificate in PEM, for HTTPS (TODO_TLS_CERT; plain http)
-  --tls-key FILE        its key (TODO_TLS_KEY; plain http)
-  --public-url URL      what clients see, behind a proxy (TODO_PUBLIC_URL; from each request)
-  --cors-origin ORIGIN  lets its pages call, may be given again (TODO_CORS_ORIGIN; none)
-  --no-registration     POST /users answers 403
+  --tls-key FILE        the certificate's key (TODO_TLS_KEY; plain http)
+  --public-url URL      the URL that clients see (TODO_PUBLIC_URL; from each request)
+  --cors-origin ORIGIN  lets pages of this origin call; repeatable (TODO_CORS_ORIGIN; none)
+  --no-registration     nobody can register: POST /users gets 403
   --keep-alive SECONDS  how long an idle connection stays open (75)
-  --quiet               no line for each request
+  --quiet               prints no line for each request
   --help                this text
 
-TODO_USER and TODO_PASSWORD name the first user (miguel, python).
-TODO_ETCD_USER and TODO_ETCD_PASSWORD are for an etcd with users.
+TODO_USER and TODO_PASSWORD are the first user's credentials (miguel, python).
+TODO_ETCD_USER and TODO_ETCD_PASSWORD are for an etcd cluster that has users.
 `;
 
 const FLAGS = {
@@ -35,7 +35,7 @@ const FLAGS = {
   "public-url": { type: "string" },
   "cors-origin": { type: "string", multiple: true },
   "no-registration": { type: "boolean", default: false },
-  "keep-alive": { type: "string", default: "75" }, // balancers end idle connections after 60 s
+  "keep-alive": { type: "string", default: "75" }, // most balancers wait 60 s
   quiet: { type: "boolean", default: false },
   help: { type: "boolean", default: false },
 } as const;
@@ -43,7 +43,7 @@ const FLAGS = {
 /** What the server is started with. */
 export type Options = NonNullable<ReturnType<typeof readOptions>>;
 
-/** Reads flags, then variables; an empty one is none. Undefined for --help. Throws UsageError. */
+/** Reads flags, and variables that are not empty. Undefined for --help. Throws UsageError. */
 export function readOptions(args: string[], env: Readonly<Record<string, string | undefined>>) {
   const flags = readFlags(args);
   if (flags.help) return undefined;
@@ -97,7 +97,7 @@ export function readOptions(args: string[], env: Readonly<Record<string, string 
   };
 }
 
-/** Under which address others can reach the server; undefined if only this machine can. */
+/** The address at which other machines reach the server; undefined if only this one can. */
 function reachableAs(host: string, publicUrl: string | undefined): string | undefined {
   if (!isLoopback(host)) return host;
   return publicUrl && !isLoopback(new URL(publicUrl).hostname) ? publicUrl : undefined;
@@ -106,7 +106,7 @@ function reachableAs(host: string, publicUrl: string | undefined): string | unde
 function checkPassword(password: string, reachable: string | undefined): void {
   if (reachable === undefined) return;
   if (password === TUTORIAL.password) {
-    throw new UsageError(`set TODO_PASSWORD: with ${reachable}, everybody knows the tutorial's`);
+    throw new UsageError(`set TODO_PASSWORD: others can reach ${reachable} and know "python"`);
   }
   if (!isPassword(password)) {
     throw new UsageError("TODO_PASSWORD must have 8 to 1024 characters, none a control character");
@@ -124,19 +124,19 @@ function readFlags(args: string[]) {
 
 function readPublicUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  // Scheme, authority and perhaps a path: nothing else can be followed by a path.
+  // Scheme, authority and perhaps a path, because the path of a task is appended to it.
   if (url === undefined || !/^https?:\/\/[^?#@]+$/.test(url.href)) {
     throw new UsageError(`the public URL must be like https://todo.example, not "${text}"`);
   }
   return url.href.replace(/\/+$/, "");
 }
 
-/** An origin as browsers send it (RFC 6454 §6.2), because it is compared letter by letter. */
+/** Reads an origin in the form that browsers send (RFC 6454 §6.2): it is compared as text. */
 function readOrigin(text: string): string {
   const { protocol, host } = URL.canParse(text) ? new URL(text) : { protocol: "", host: "" };
   if (host !== "" && !host.includes("*") && text === `${protocol}//${host}`) return text;
   const mend = text === "null"
-    ? '"null" is sent for pages of anybody; name one'
+    ? 'any site can make a browser send "null"; name an origin'
     : `it must be like https://app.example or http://localhost:3000, not "${text}"`;
   throw new UsageError(`a CORS origin is the scheme, host and port of a page: ${mend}`);
 }

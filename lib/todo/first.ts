@@ -38,7 +38,7 @@ export async function fill(
   await accounts.addFirst({ username, password }, await hash(), TASKS);
 }
 
-/** Throws if somebody still has the tutorial's password: the store may have been private. */
+/** Throws if a user still has the tutorial's password: the store may come from a private server. */
 export async function refuseKnownPassword(
   accounts: Accounts,
   { user, reachable }: { user: string; reachable: string | undefined },
@@ -49,6 +49,6 @@ export async function refuseKnownPassword(
     const field = basic({ username, password: TUTORIAL.password });
     if (await accounts.authenticate(field, NOBODY) === undefined) continue;
     const mend = `change the password of ${username} before others reach this server`;
-    throw new Error(`${reachable}: ${mend}, because everybody knows the tutorial's`);
+    throw new Error(`${reachable}: ${mend}, because everybody knows it from the tutorial`);
   }
 }

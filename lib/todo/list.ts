@@ -29,7 +29,7 @@ export function readListQuery(query: string): ListQuery {
   for (const [name, value] of parse(query)) {
     const { form, mustBe } = PARAMETERS.get(name) ?? {};
     if (form === undefined) faults.push([name.slice(0, 50), `is unknown; there are ${NAMES}`]);
-    else if (given.has(name)) faults.push([name, "may be given once"]);
+    else if (given.has(name)) faults.push([name, "may be given only once"]);
     else if (!form.test(value)) faults.push([name, `must be ${mustBe}`]);
     given.set(name, value);
   }
@@ -45,13 +45,13 @@ export function readListQuery(query: string): ListQuery {
 function parse(query: string): [name: string, value: string][] {
   if (query === "") return [];
   try {
-    // URLSearchParams would turn into U+FFFD what is refused here, and node reads bytes as Latin-1.
+    // URLSearchParams would turn malformed bytes into U+FFFD; node reads raw bytes as Latin-1.
     if (/[^!-~]/.test(query)) throw new URIError();
     decodeURIComponent(query);
   } catch {
     throw new HttpError(400, "the query is not percent-encoded UTF-8");
   }
-  // jQuery adds _ against caches.
+  // jQuery adds _ to get past caches.
   return [...new URLSearchParams(query)].filter(([name]) => name !== "_");
 }
 

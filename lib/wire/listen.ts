@@ -1,4 +1,4 @@
-// Listens on an address, or says in one line why that cannot be; and hears the signals that end it.
+// Listens on an address, or says in one line why it cannot. Handles the signals that end a server.
 
 import { once } from "node:events";
 import type { Server } from "node:http";
@@ -9,15 +9,15 @@ const MENDS: Readonly<Record<string, string>> = {
   EADDRINUSE: "it is in use; choose another one, such as --port 5001",
   EACCES: "it needs more rights; choose a port from 1024 up, such as --port 5000",
   ENOTFOUND: "no such host; try --host 127.0.0.1",
-  EADDRNOTAVAIL: "that is no address of this machine; try --host 127.0.0.1",
+  EADDRNOTAVAIL: "this machine does not have that address; try --host 127.0.0.1",
 };
 
-const LOG_MS = 1000; // for the last lines to be written
+const LOG_MS = 1000; // for the last lines of the log to be written
 
 /** The server cannot listen. The message names the mend. */
 export class ListenError extends Error {}
 
-/** Resolves with the authority of the address when the server listens: `127.0.0.1:5000`. */
+/** Resolves when the server listens, with the authority of its address: `127.0.0.1:5000`. */
 export async function listen(
   server: Server,
   { host, port }: { host: string; port: number },
@@ -32,9 +32,9 @@ export async function listen(
 }
 
 /**
- * Calls `end` at the first signal that ends a program; a second one ends the process at once.
- * SIGHUP calls `renew` if there is something to renew. Otherwise it ends too: the terminal was
- * closed.
+ * Calls `end` at the first signal that asks the process to end; a second one ends it at once.
+ * SIGHUP calls `renew` if that is given. Otherwise SIGHUP asks to end, too: it says that the
+ * terminal was closed.
  */
 export function onSignal(end: () => Promise<void>, renew?: () => void): void {
   const signals: NodeJS.Signals[] = ["SIGINT", "SIGTERM"];
@@ -43,7 +43,7 @@ export function onSignal(end: () => Promise<void>, renew?: () => void): void {
   const first = async () => {
     for (const signal of signals) process.off(signal, first);
     await end();
-    setTimeout(() => process.exit(), LOG_MS).unref(); // nobody may read the log any more
+    setTimeout(() => process.exit(), LOG_MS).unref(); // perhaps nobody reads the log any more
   };
   for (const signal of signals) process.on(signal, first);
 }

@@ -1,5 +1,5 @@
-// HTTPS: a certificate and its key out of files, and what node:https leaves to do until a handshake
-// is done. From there on connections.ts does not know the difference.
+// HTTPS: reads a certificate and its key from files, and does what node:https leaves to do until
+// the end of a handshake. After it, connections.ts treats the connection like any other.
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -13,17 +13,17 @@ import { LIMITS } from "./server.ts";
 
 const HANDSHAKE_MS = 10_000;
 const PLAIN_HTTP = new HttpError(400, "this port speaks HTTPS; begin the URL with https:");
-// Browsers use HTTPS only, for half a year from now (RFC 6797). To say so for subdomains, or for
-// ever, is the operator's decision.
+// From now on, browsers use only HTTPS for half a year (RFC 6797). Only the operator can decide
+// whether subdomains do so too.
 const STRICT_TRANSPORT = { "Strict-Transport-Security": "max-age=15768000" };
 
-/** Two files in PEM. Below the server's certificate stand those that lead from it to a root. */
+/** Two files in PEM. After the server's certificate come those that lead from it to a root. */
 export interface TlsFiles {
   readonly cert: string;
   readonly key: string;
 }
 
-/** Reads both, and looks whether they fit. Throws an Error that names the mend, in one line. */
+/** Reads both and checks that they fit. Throws an Error of one line that names the mend. */
 function readTlsFiles(files: TlsFiles): SecureContextOptions {
   const cert = read("--tls-cert", files.cert);
   const key = read("--tls-key", files.key);
@@ -40,7 +40,7 @@ function readTlsFiles(files: TlsFiles): SecureContextOptions {
   }
   const context = { cert, key, minVersion: "TLSv1.2" } as const;
   explained(
-    (reason) => `${files.cert} and ${files.key} are of no use to TLS: ${reason}`,
+    (reason) => `${files.cert} and ${files.key} cannot be used for TLS: ${reason}`,
     () => createSecureContext(context),
   );
   return context;
@@ -52,7 +52,7 @@ const read = (flag: string, file: string) =>
     () => readFileSync(file, "utf8"),
   );
 
-/** Does something; if it fails, throws an Error with this message. */
+/** Calls `act`. If it fails, throws an Error with this message. */
 function explained<T>(message: (reason: string) => string, act: () => T): T {
   try {
     return act();
@@ -65,7 +65,7 @@ function explained<T>(message: (reason: string) => string, act: () => T): T {
 export interface Https {
   readonly server: Server;
   readonly finish: Finish;
-  /** Reads the files again, for new connections; those that are open stay. Says how it went. */
+  /** Reads the files again, for new connections; open ones stay. Logs whether that worked. */
   renew(): void;
 }
 
@@ -100,7 +100,7 @@ export function https(files: TlsFiles): Https {
     }
     socket.destroy();
   });
-  // node's own close would wait for handshakes that nobody finishes.
+  // node's own close would wait for handshakes that are never finished.
   const close = server.close.bind(server);
   server.close = (done) => {
     for (const socket of handshakes.values()) socket.destroy();

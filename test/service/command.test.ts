@@ -36,9 +36,9 @@ test("a wrong value ends with 2 and one line that names the mend", async (t) => 
     [[], { PORT: "http" }, /^the port must be a number from 0 to 65535, not "http"\n$/],
     [["--prot", "1"], {}, /^Unknown option '--prot'; --help lists the options\n$/],
     [["5000"], {}, /^Unexpected argument '5000'.*; --help lists the options\n$/],
-    [["--host", "0.0.0.0"], {}, /^set TODO_PASSWORD: with 0.0.0.0, .*\n$/],
+    [["--host", "0.0.0.0"], {}, /^set TODO_PASSWORD: others can reach 0.0.0.0 .*\n$/],
     [["--public-url", "todo"], {}, /^the public URL must be like https:\/\/todo.example, .*\n$/],
-    [["--public-url", "https://todo.example"], {}, /^set TODO_PASSWORD: with https:.*\n$/],
+    [["--public-url", "https://todo.example"], {}, /^set TODO_PASSWORD: .* reach https:.*\n$/],
     [
       ["--host", "0.0.0.0"],
       { TODO_PASSWORD: "secret" },

@@ -52,7 +52,7 @@ test("a query gives a filter, and a page if it asks for one", () => {
 });
 
 const UNKNOWN = "is unknown; there are done, title_prefix, q, page, per_page";
-const ONCE = "may be given once";
+const ONCE = "may be given only once";
 const DONE = "must be true or false";
 const PAGE = "must be a number from 1 up";
 const PER_PAGE = "must be a number from 1 to 100";

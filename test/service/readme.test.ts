@@ -65,7 +65,7 @@ test("the flags are those of --help, with their variables and defaults", async (
   const rows = table(README, "flag").map((cells) => cells.slice(0, 3));
   assert.deepEqual(rows.filter(([flag]) => flag !== ""), listed);
 
-  const [, names = "", values = ""] = /^(TODO_.*) name .*\((.*)\)/m.exec(help.out) ?? [];
+  const [, names = "", values = ""] = /^(TODO_.*) are .*\((.*)\)/m.exec(help.out) ?? [];
   const defaults = values.split(", ");
   assert.deepEqual(
     rows.filter(([flag]) => flag === ""),
