@@ -7,11 +7,11 @@ const USERS = `${API}users`;
 
 const STRANGER = "Something else answered for the server.";
 
-/** A failure to tell a person. Status 0: there was no proper response. */
+/** A failure to show to a person. Status 0: there was no proper response. */
 export class Problem extends Error {
   retryAfter = 0; // seconds
   fields = {}; // a sentence for each wrong one
-  now; // the task, if it isn't as it was shown
+  now; // the task, if it has changed since it was shown
 
   constructor(status, message, more) {
     super(message);
@@ -25,7 +25,7 @@ export class Problem extends Error {
   }
 }
 
-/** The service, to one user. A task has its `tag` once that is known. */
+/** The service, for one user. A task has a `tag` once that is known. */
 export class Service {
   #authorization; // here and nowhere else: closing the page forgets it
   #account;
@@ -60,7 +60,7 @@ export class Service {
     return taskOf(await this.#askIfUnchanged("PUT", shown, content));
   }
 
-  /** Deletes it likewise. */
+  /** Deletes a task, likewise. */
   remove(shown) {
     return this.#askIfUnchanged("DELETE", shown);
   }
@@ -82,8 +82,8 @@ export class Service {
     return this.#ask("DELETE", this.#account);
   }
 
-  // If-Match has the tag of what was shown: no update is lost. After 412, look: if the task still
-  // reads as it did, its new tag will do.
+  // If-Match has the tag of what was shown: no update is lost. After 412, if the task still reads
+  // the same, its new tag will do.
   async #askIfUnchanged(method, shown, content) {
     for (let { tag } = shown, tries = 0; tries < 3; tag = undefined, tries++) {
       try {
@@ -104,7 +104,7 @@ export class Service {
 /** 400 without a name; 403 in any case if the service takes no users. */
 export const register = (user) => ask("POST", USERS, { content: user });
 
-/** One request. Throws a Problem for a response that is no success. */
+/** Sends a request. Throws a Problem unless it succeeds. */
 async function ask(method, uri, { authorization, content, tag, signal } = {}) {
   // Credentials go only to where the page came from.
   if (new URL(uri).origin !== location.origin) {

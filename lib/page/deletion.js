@@ -1,4 +1,4 @@
-// Deletes tasks, with a way back: at first they only look deleted. To add them again would give them
+// Deletes tasks, with Undo: at first they only look deleted. To add them again would give them
 // another uri, and another place in the list.
 
 import { TASKS } from "./api.js";
@@ -11,8 +11,8 @@ export const LONG_ENOUGH = 8000;
 
 const { summary, deleteDone, deleted, deletedWords, undo, tasks } = parts;
 let offered = new Map(); // tasks that can be brought back, by uri
-const gone = new Set(); // uris of those that can't
-let origin; // had the focus before Undo
+const gone = new Set(); // uris of tasks that can't
+let origin; // where the focus was
 let timer;
 
 export const looksDeleted = (uri) => offered.has(uri) || gone.has(uri);
@@ -27,7 +27,7 @@ undo.onclick = () => {
   origin.focus();
 };
 
-/** Has tasks look deleted. */
+/** Makes tasks look deleted. */
 export function offerUndo(doomed) {
   for (const task of doomed) offered.set(task.uri, task);
   const what = offered.size === 1 ? quote(doomed[0].title) : `${offered.size} tasks`;
@@ -47,7 +47,7 @@ function countDown() {
   timer = setTimeout(end, LONG_ENOUGH);
 }
 
-/** Ends the offer. Returns its tasks. */
+/** Ends the offer. Returns the tasks. */
 function take() {
   clearTimeout(timer);
   const taken = [...offered.values()];
@@ -58,7 +58,7 @@ function take() {
   return taken;
 }
 
-/** Deletes for good what looks deleted. */
+/** Deletes the tasks that look deleted. */
 export async function settle() {
   for (const { uri } of offered.values()) gone.add(uri);
   const doomed = take();

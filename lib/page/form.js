@@ -1,4 +1,4 @@
-// Forms: sent once at a time; what is wrong is said where it can be mended.
+// Forms: each is sent once at a time; an error is shown at its field.
 
 import { Problem } from "./api.js";
 
@@ -6,8 +6,8 @@ let errors = 0;
 
 /** Calls `submit` with the elements of a valid form. Shows a Problem that it throws. */
 export function onSubmit(form, submit) {
-  form.noValidate = true; // a browser's own words soon go away
-  let isAgain; // sent again while it is on its way
+  form.noValidate = true; // a browser's own messages soon go away
+  let isAgain; // sent again during a request
   form.onsubmit = async (event) => {
     event.preventDefault();
     clearErrors(form);
@@ -51,7 +51,7 @@ export function showProblem(form, problem) {
   if (isValid(form)) form.append(errorOf(problem.advice));
 }
 
-/** The texts, by name, that aren't those that their fields began with. */
+/** The texts, by name, of fields that were changed. */
 export function changesIn(form) {
   const fields = [...form.querySelectorAll("[name]:not([hidden])")];
   const changed = fields.filter(({ value, defaultValue }) => value !== defaultValue);
@@ -68,7 +68,7 @@ export function clearErrors(form) {
 /** Whether all fields are valid. The first that isn't gets the focus. */
 function isValid(form) {
   if (form.checkValidity()) return true;
-  const at = document.activeElement; // somebody may be typing elsewhere by now
+  const at = document.activeElement; // the user may be typing elsewhere by now
   if (form.contains(at) || at === document.body) form.querySelector("[aria-invalid]").focus();
   return false;
 }

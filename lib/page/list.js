@@ -1,4 +1,4 @@
-// The list on the screen, kept up to date without touching what somebody is at.
+// The list on the screen, kept up to date without touching what the user is editing.
 
 import { TASKS } from "./api.js";
 import { isDeleting, looksDeleted, settle } from "./deletion.js";
@@ -13,8 +13,8 @@ const { filter, count, tasks, empty, pages, page: number, of } = parts;
 /** The service, while somebody is signed in. */
 export let service;
 
-let wanted; // the address of the page that should be seen
-let seen = NONE; // the page that is
+let wanted; // the address of the page to show
+let seen = NONE; // the page that is shown
 let writes = 0; // under way
 let isOpen = false;
 let typing; // a timer
@@ -56,7 +56,7 @@ export function close() {
   poll.stop();
 }
 
-/** Forgets it all. What looks deleted is deleted. */
+/** Forgets the list. Tasks that look deleted are deleted. */
 export function leave() {
   settle();
   close();
@@ -65,14 +65,14 @@ export function leave() {
   seen = NONE;
   clearOutbox();
   service = undefined;
-  history.replaceState(null, "", location.pathname); // it may say what somebody looked for
+  history.replaceState(null, "", location.pathname); // the query may be private
 }
 
 /** Whether closing the page would lose something. */
 export const isUnsaved = () =>
   isUnsent() || isDeleting() || [...rows.values()].some((row) => row.isUnsaved);
 
-/** Makes changes. Polling rests: what it read before must not be shown. */
+/** Makes changes. Polling stops: what it read before must not be shown. */
 export async function write(change) {
   writes++;
   poll.stop();
@@ -84,11 +84,11 @@ export async function write(change) {
   }
 }
 
-/** Leads to a new task: these come on the last page. */
+/** Shows the page of a new task: the last one. */
 export async function showAdded({ uri, title }) {
   await poll.now();
   if (seen.links.next && writes === 0) await visit(seen.links.last);
-  if (writes > 0 || !isOpen) return; // another one will be shown
+  if (writes > 0 || !isOpen) return; // another page will be shown
   say(`Added ${quote(title)}.${rows.has(uri) ? "" : " It isn’t among these."}`);
 }
 
@@ -192,7 +192,7 @@ function showCount(total, open) {
   empty.hidden = total > 0;
   const none = { true: "Nothing is done yet.", false: "All done." }[done] ?? "Nothing to do.";
   empty.textContent = text ? "Nothing found." : none;
-  // Only what is seen is offered to be deleted.
+  // Only tasks that are seen can be deleted.
   parts.deleteDone.hidden = text || done === "false" || total <= (open ?? 0);
 }
 
@@ -201,7 +201,7 @@ export function hideDeleted() {
   for (const [uri, row] of rows) row.element.hidden = looksDeleted(uri) && !row.isHeld;
 }
 
-/** Takes away the rows that aren't in the list, if they can go. */
+/** Removes the rows that aren't in the list, if they aren't held. */
 export function tidy() {
   const uris = new Set(seen.tasks.map(({ uri }) => uri));
   for (const [uri, { element, isHeld }] of rows) {

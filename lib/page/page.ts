@@ -1,4 +1,4 @@
-// The page for people, as a browser fetches it: its files, and what a browser may do with them.
+// The page for people: the files that a browser fetches, and what it may do with them.
 
 import type { Call } from "../http/call.ts";
 import { getFile } from "../http/file.ts";

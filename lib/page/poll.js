@@ -1,4 +1,4 @@
-// Asks again and again while somebody looks, and less often while that fails. Only wrong
+// Asks for the list while the page is seen, and less often while that fails. Only wrong
 // credentials end it.
 
 import { Problem } from "./api.js";
@@ -14,16 +14,16 @@ const wake = () => isRunning && now();
 addEventListener("online", wake);
 document.addEventListener("visibilitychange", wake);
 
-/** Gives up the round under way, too: what it brings may be old. */
+/** Gives up the round under way, too: its response may be old. */
 export function stop() {
   isRunning = false;
   current.abort();
   clearTimeout(timer);
 }
 
-/** A round at once, and others after it. */
+/** Starts a round at once; others follow. */
 export function now() {
-  failures = 0; // somebody is there and waits
+  failures = 0; // somebody waits
   return round();
 }
 

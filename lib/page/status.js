@@ -1,4 +1,4 @@
-// What happens: shown at the foot of the screen, and read out.
+// Messages: shown at the foot of the screen, and read out.
 
 import { Problem } from "./api.js";
 
@@ -10,7 +10,7 @@ export const parts = Object.fromEntries(
 const { toast, connection, said, announcement } = parts;
 let timer;
 
-/** Says it for some seconds. */
+/** Shows words for some seconds. */
 export function say(words) {
   announce(words);
   show(said, words);
@@ -18,12 +18,12 @@ export function say(words) {
   timer = setTimeout(show, 6000, said, "");
 }
 
-/** For ears only: it can be seen elsewhere. */
+/** Only for screen readers. */
 export function announce(words) {
   announcement.textContent = words;
 }
 
-/** Says what is wrong with the connection, until that is "". */
+/** Says what is wrong with the connection; "" if nothing is. */
 export function setConnection(words) {
   if (connection.textContent === words) return; // it isn't read out twice
   announce(words);

@@ -1,4 +1,4 @@
-// A task on the screen: looked at, ticked, edited in place.
+// A task on the screen: shown, ticked, edited in place.
 
 import { Problem } from "./api.js";
 import { LONG_ENOUGH, offerUndo } from "./deletion.js";
@@ -7,7 +7,7 @@ import { service, tidy, write } from "./list.js";
 import { bringBack } from "./outbox.js";
 import { parts, quote, sayProblem } from "./status.js";
 
-// It ends before a space, or before what ends a sentence.
+// It ends before a space or the end of a sentence.
 const ADDRESS = /(\bhttps?:\/\/[^\s<>"]*[^\s<>".,;:!?()'’”\]])/i;
 
 export class Row {
@@ -43,7 +43,7 @@ export class Row {
     return this.element.querySelector(`.${name}`);
   }
 
-  /** Whether the row must stay, even if the list is without it. */
+  /** Whether the row must stay, even if it isn't in the list. */
   get isHeld() {
     return this.#view.hidden || this.#isTicking || isBusy(this.#editor) ||
       Date.now() < this.#heldUntil;
@@ -68,7 +68,7 @@ export class Row {
   }
 
   async #tick() {
-    if (this.#isTicking) return; // #sendTick sees it
+    if (this.#isTicking) return; // #sendTick looks again
     this.#isTicking = true;
     try {
       await whileBusy(this.element, () => this.#sendTick());
@@ -79,7 +79,7 @@ export class Row {
       this.#isTicking = false;
     }
     this.#box.checked = this.#task.done;
-    // Whatever the filter says, the row stays long enough to be ticked back.
+    // Whatever the filter, the row stays long enough to undo the tick.
     this.#heldUntil = Date.now() + LONG_ENOUGH;
     setTimeout(tidy, LONG_ENOUGH + 100);
   }
@@ -93,7 +93,7 @@ export class Row {
   }
 
   #open() {
-    if (!isBusy(this.#editor)) { // or what is being saved still stands there
+    if (!isBusy(this.#editor)) { // otherwise its texts are being saved
       for (const field of this.#fields) field.value = this.#task[field.name];
       this.#begin(this.#task);
     }
@@ -101,7 +101,7 @@ export class Row {
     this.#fields[0].focus();
   }
 
-  /** Changes are now those to this task, in these texts. */
+  /** From now on, changes are to this task and to these texts. */
   #begin(base, texts = this.#fields.map(({ value }) => value)) {
     this.#base = base;
     this.#fields.forEach((field, i) => field.defaultValue = texts[i]);
@@ -132,7 +132,7 @@ export class Row {
     if (!this.#editor.hidden && !isTyped(this.#editor)) this.#close();
   }
 
-  /** The task in the end; nothing if editing goes on. */
+  /** Returns the task as it is then; nothing if editing goes on. */
   async #saveOrChoose(base, changes) {
     try {
       const isChanged = Object.keys(changes).length > 0;
@@ -145,7 +145,7 @@ export class Row {
       const { title, description, done } = { ...base, ...changes };
       const mine = { title, description, done };
       const choice = await choose({ mine, theirs });
-      // Mine, as it was shown, replaces this version alone.
+      // Mine, as it was shown, replaces only this version.
       return choice === "mine" ? this.#saveOrChoose(theirs, mine) : choice && theirs;
     }
   }
@@ -172,12 +172,12 @@ export class Row {
 const linked = (text) =>
   text.split(ADDRESS).map((part, i) => {
     if (i % 2 === 0) return part; // between two addresses
-    const rel = "noreferrer"; // tells the other side nothing
+    const rel = "noreferrer"; // doesn't name this page
     const link = document.createElement("a");
     return Object.assign(link, { href: part, textContent: part, rel, target: "_blank" });
   });
 
-/** Shows two versions. Which should stay: "mine", "theirs", or "" for neither yet. */
+/** Shows two versions. Resolves with the choice: "mine", "theirs", or "" for neither yet. */
 function choose(versions) {
   const { conflict } = parts;
   for (const [id, { title, description, done }] of Object.entries(versions)) {
