@@ -31,7 +31,7 @@ filter.oninput = () => {
   clearTimeout(typing); // one request for a word
   typing = setTimeout(visitFiltered, 200);
 };
-pages.onsubmit = turn;
+pages.onsubmit = turnPage;
 addEventListener("popstate", () => isOpen && visitAddress(addressed()));
 // A page that is hidden may never run again.
 document.addEventListener("visibilitychange", () => document.hidden && settle());
@@ -117,7 +117,7 @@ async function visit(uri, step = "pushState") {
   await poll.now();
 }
 
-async function turn(event) {
+async function turnPage(event) {
   event.preventDefault();
   const { value } = event.submitter;
   const uri = value ? seen.links[value] : new URL(wanted);
