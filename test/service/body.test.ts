@@ -100,8 +100,8 @@ test("content must be marked as JSON, and the message says how", async (t) => {
       : `Content-Type is ${type}; send it as application/json (curl: -H "Content-Type: application/json")`;
     assert.equal(messageOf(got.json), said);
   }
-  const line = await dial(t, server.port, bytes(CREATE, ["Connection: close"], TASK));
-  assert.match(await line.closed, / 400 [^]*Content-Type is missing; send it as application\/json/);
+  const client = await dial(t, server.port, bytes(CREATE, ["Connection: close"], TASK));
+  assert.match(await client.closed, / 400 [^]*Content-Type is missing; send it as application\/json/);
 });
 
 test("content is sent as it is, without a coding", async (t) => {
@@ -158,8 +158,8 @@ test("content of 64 KiB is read and one byte more is 413, before it is all sent"
     ["more in two chunks", bytes(CREATE, chunked) + chunk(LIMIT) + chunk(1), 413],
   ];
   for (const [name, sent, status] of rows) {
-    const line = await dial(t, port, sent);
-    const head = (await line.receives(/\r\n\r\n/)).split("\r\n")[0];
+    const client = await dial(t, port, sent);
+    const head = (await client.receives(/\r\n\r\n/)).split("\r\n")[0];
     assert.match(head ?? "", new RegExp(`^HTTP/1.1 ${status} `), name);
   }
 });

@@ -96,10 +96,10 @@ test("--keep-alive: an idle connection stays for so long", async (t) => {
   ]);
   const long = await dial(t, byDefault.port, bytes("OPTIONS /"));
   assert.match(await long.receives(/\r\n\r\n/), /^Keep-Alive: timeout=75\r$/m);
-  const line = await dial(t, short.port, bytes("OPTIONS /"));
-  assert.match(await line.receives(/\r\n\r\n/), /^Keep-Alive: timeout=1\r$/m);
+  const client = await dial(t, short.port, bytes("OPTIONS /"));
+  assert.match(await client.receives(/\r\n\r\n/), /^Keep-Alive: timeout=1\r$/m);
   const before = Date.now();
-  assert.deepEqual(statuses(await line.closed), [204]);
+  assert.deepEqual(statuses(await client.closed), [204]);
   const took = Date.now() - before;
   assert.ok(took > 900 && took < 10_000, `${took} ms`);
   assert.ok(!long.socket.destroyed);
@@ -198,14 +198,14 @@ test("while stopping, a long answer to a slow reader is not cut off", {
 
 test("a stop under load: whatever was begun is answered whole, and in the log", async (t) => {
   const server = await start(t);
-  const lines = await Promise.all(
+  const clients = await Promise.all(
     Array.from({ length: 20 }, () => dial(t, server.port, bytes(`GET ${BASE}/tasks`).repeat(50))),
   );
-  await Promise.all(lines.map((line) => line.receives(/Learn/)));
+  await Promise.all(clients.map((client) => client.receives(/Learn/)));
   server.child.kill("SIGTERM");
   let count = 0;
-  for (const line of lines) {
-    const received = await line.closed;
+  for (const client of clients) {
+    const received = await client.closed;
     const answers = received.split(/^HTTP/m).slice(1);
     assert.ok(answers.every((answer) => answer.endsWith("]\n}\n")), received.slice(-200));
     count += answers.length;
@@ -219,11 +219,11 @@ test("a log that nobody reads takes little memory, and does not keep the server 
 }, async (t) => {
   const server = await start(t);
   server.child.stdout?.pause();
-  const line = await dial(t, server.port);
-  line.socket.resume();
+  const client = await dial(t, server.port);
+  client.socket.resume();
   const block = bytes(`GET /${"x".repeat(10_000)}`).repeat(20);
   for (let sent = 0; sent < 10_000_000; sent += block.length) {
-    if (!line.socket.write(block)) await once(line.socket, "drain");
+    if (!client.socket.write(block)) await once(client.socket, "drain");
   }
   assert.equal((await ask(server, "GET /tasks/1")).status, 200);
   server.child.kill("SIGTERM");

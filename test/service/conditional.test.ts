@@ -197,10 +197,10 @@ test("If-None-Match may come in several fields; a 304 leaves the connection open
   const tag = await tagOf(server, "/tasks/1");
   const known = bytes(`GET ${BASE}/tasks/1`, ['If-None-Match: "a"', `If-None-Match: ${tag}`]);
   const last = bytes(`GET ${BASE}/tasks/1`, ['If-None-Match: "a"', "Connection: close"]);
-  const line = await dial(t, server.port, known);
-  await line.receives(/ 304 [^]*\r\n\r\n/);
-  line.socket.write(last);
-  assert.deepEqual(statuses(await line.closed), [304, 200]);
+  const client = await dial(t, server.port, known);
+  await client.receives(/ 304 [^]*\r\n\r\n/);
+  client.socket.write(last);
+  assert.deepEqual(statuses(await client.closed), [304, 200]);
 });
 
 test("no two states of anything share an entity tag, and one task's is its own", async (t) => {
@@ -307,12 +307,12 @@ test("of two writes under way at once with one entity tag, one wins", async (t) 
     ];
     const uploads = await Promise.all(texts.map(async (text) => {
       const head = bytes(`PUT ${BASE}${path}`, [...fields, `Content-Length: ${text.length}`]);
-      return { text, line: await dial(t, server.port, head) };
+      return { text, client: await dial(t, server.port, head) };
     }));
     // Both have been found to be right by now, and neither has changed anything.
-    for (const { line } of uploads) await line.receives(/ 100 Continue/);
-    for (const { line, text } of uploads) line.socket.write(text);
-    const answers = await Promise.all(uploads.map(({ line }) => line.closed));
+    for (const { client } of uploads) await client.receives(/ 100 Continue/);
+    for (const { client, text } of uploads) client.socket.write(text);
+    const answers = await Promise.all(uploads.map(({ client }) => client.closed));
     const won = answers.map((answer) => statuses(answer).join(" "));
     assert.deepEqual(won.toSorted(), ["100 200", "100 412"], path);
     const winner = answers[won.indexOf("100 200")] ?? "";

@@ -5,7 +5,7 @@ import { Buffer } from "node:buffer";
 import { test, type TestContext } from "node:test";
 import { FIELDS } from "../../lib/todo/task.ts";
 import {
-  type Answer,
+  type Received,
   type Ask,
   ask,
   BASE,
@@ -34,7 +34,7 @@ async function walk(t: TestContext, server: Server, rows: Row[]): Promise<void> 
     await t.test(name, async () => {
       const got = await ask(server, line, options);
       assert.equal(got.status, status, got.text);
-      everyAnswer(line, got);
+      everyResponse(line, got);
       if (expected !== undefined) assert.deepEqual(got.json, expected);
       for (const [field, value] of Object.entries(fields)) assert.equal(got.headers[field], value);
     });
@@ -42,7 +42,7 @@ async function walk(t: TestContext, server: Server, rows: Row[]): Promise<void> 
 }
 
 /** What holds for every answer that there is. */
-function everyAnswer(line: string, { status, headers, text, json }: Answer): void {
+function everyResponse(line: string, { status, headers, text, json }: Received): void {
   const reading = /^(GET|HEAD) /.test(line) && status < 400;
   assert.equal(headers["cache-control"], reading ? "private, no-cache" : "no-store");
   assert.equal(headers["x-content-type-options"], "nosniff");

@@ -8,7 +8,7 @@ import { allowOrigins } from "../../lib/wire/cors.ts";
 import { serve } from "../../lib/wire/server.ts";
 import { boundTo } from "../../lib/wire/target.ts";
 import {
-  type Answer,
+  type Received,
   type Ask,
   ask,
   bytes,
@@ -31,7 +31,7 @@ const FIELDS = [
 ];
 
 /** The CORS fields of an answer, by what follows `access-control-`. */
-function corsFields({ headers }: Answer): Record<string, unknown> {
+function corsFields({ headers }: Received): Record<string, unknown> {
   const there = FIELDS.filter((name) => headers[name] !== undefined);
   return Object.fromEntries(
     there.map((name) => [name.replace("access-control-", ""), headers[name]]),
@@ -120,7 +120,7 @@ test("a page of an allowed origin may send any header field, if its name is a to
 const SCRIPT = { "Sec-Fetch-Dest": "empty", "Sec-Fetch-Mode": "cors" };
 
 /** A row for each status that a page may come to see. */
-const ANSWERS: [line: string, options: Ask, status: number][] = [
+const RESPONSES: [line: string, options: Ask, status: number][] = [
   ["GET /tasks?per_page=1", {}, 200],
   ["HEAD /tasks/1", {}, 200],
   ["GET /tasks/1", { headers: { "If-None-Match": "*" } }, 304],
@@ -150,7 +150,7 @@ test("a page of an allowed origin reads every answer, others none", async (t) =>
     `${APP}:444`,
     `${APP}.evil.example`,
   ];
-  for (const [line, options, status] of ANSWERS) {
+  for (const [line, options, status] of RESPONSES) {
     for (const origin of [APP, DEV, ...strangers]) {
       const headers = { ...options.headers, ...(origin === undefined ? {} : { Origin: origin }) };
       const answer = await ask(server, line, { ...options, headers });

@@ -8,7 +8,7 @@ import { printJson } from "../../lib/http/reply.ts";
 import type { Filter } from "../../lib/store/filter.ts";
 import { links, readListQuery } from "../../lib/todo/list.ts";
 import {
-  type Answer,
+  type Received,
   ask,
   BASE,
   BEHIND,
@@ -157,10 +157,10 @@ function tasksIn(json: unknown): Listed[] {
   return json.tasks;
 }
 
-const titles = ({ json }: Answer) => tasksIn(json).map(({ title }) => title);
+const titles = ({ json }: Received) => tasksIn(json).map(({ title }) => title);
 
 /** The targets of a Link field by their relation, for `ask`. */
-function linksOf(server: Server, { headers: { link = "" } }: Answer): Map<string, string> {
+function linksOf(server: Server, { headers: { link = "" } }: Received): Map<string, string> {
   const found = String(link).matchAll(/<([^>]*)>; rel="(\w+)"/g);
   return new Map([...found].map(([, uri = "", rel = ""]) => {
     assert.ok(uri.startsWith(`${server.origin}${BASE}/tasks?`), uri);

@@ -26,7 +26,7 @@ import {
 } from "../tools/openapi.ts";
 import { compile, text } from "../tools/jsonschema.ts";
 import {
-  type Answer,
+  type Received,
   type Ask,
   ask,
   BASE,
@@ -540,7 +540,7 @@ test("an answer that is not as the document says does not pass", () => {
     line: string,
     status: number,
     json: unknown,
-    headers: Answer["headers"] = fields,
+    headers: Received["headers"] = fields,
     sent: Record<string, string> = signedIn,
     content?: string,
   ) => {

@@ -26,8 +26,8 @@ async function listen(t: TestContext, isOurs: (name: string) => boolean = () => 
   const here = boundTo(server.address());
   const port = Number(here.split(":").at(-1));
   const ask = async (...lines: string[]): Promise<unknown> => {
-    const line = await dial(t, port, `${lines.join("\r\n")}\r\n\r\n`);
-    const [head = "", content = ""] = (await line.closed).split("\r\n\r\n");
+    const client = await dial(t, port, `${lines.join("\r\n")}\r\n\r\n`);
+    const [head = "", content = ""] = (await client.closed).split("\r\n\r\n");
     return head.includes(" 200 ") ? JSON.parse(content) : Number(head.split(" ")[1]);
   };
   return { ask, here };

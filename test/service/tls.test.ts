@@ -234,8 +234,8 @@ test("SIGHUP: a new certificate for new connections, the others stay", {
   const files = newFiles("renewed");
   const server = await start(t, [], files);
   const fields = ["Content-Type: application/json", "Content-Length: 2", "Expect: 100-continue"];
-  const line = await dial(t, server.port, bytes(`PUT ${BASE}/tasks/1`, fields));
-  await line.receives(/100 Continue/);
+  const client = await dial(t, server.port, bytes(`PUT ${BASE}/tasks/1`, fields));
+  await client.receives(/100 Continue/);
   const first = await seen(t, server);
 
   newFiles("renewed");
@@ -249,7 +249,7 @@ test("SIGHUP: a new certificate for new connections, the others stay", {
   await server.prints(/^the certificate stays as it was: --tls-key must name .*\n/m);
   assert.equal(await seen(t, server), second);
 
-  line.socket.write("{}");
-  await line.receives(/send one of title, done, description/);
+  client.socket.write("{}");
+  await client.receives(/send one of title, done, description/);
   assert.equal(server.err.trimEnd().split("\n").length, 1);
 });

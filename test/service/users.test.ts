@@ -5,7 +5,7 @@ import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { Agent, type IncomingMessage, request } from "node:http";
 import { test, type TestContext } from "node:test";
-import { type Answer, type Ask, ask, BASE, type Server, start } from "../tools/start.ts";
+import { type Received, type Ask, ask, BASE, type Server, start } from "../tools/start.ts";
 
 const PASSWORD = "correct horse";
 const basic = (username: string, password = PASSWORD) =>
@@ -42,7 +42,7 @@ async function walk(server: Server, rows: Row[]): Promise<void> {
   }
 }
 
-function keepsQuiet({ text, headers, status }: Answer): void {
+function keepsQuiet({ text, headers, status }: Received): void {
   const all = `${JSON.stringify(headers)} ${text}`;
   assert.ok(!all.includes(PASSWORD) && !all.includes("battery"), all);
   if (status < 400) assert.doesNotMatch(text, /password|salt|hash/i);

@@ -146,10 +146,10 @@ test("requests that many connections pipeline and never read stay bounded", { sk
 test("deep JSON from anyone is refused at once", { skip }, async (t) => {
   const server = await attacked(t);
   const users = (content: string) => bytes(`POST ${BASE}/users`, [JSON_TYPE], content);
-  const line = await dial(t, server.port, users("[".repeat(16 * 1024)).repeat(50));
+  const client = await dial(t, server.port, users("[".repeat(16 * 1024)).repeat(50));
   await honestlyServed(t, server, async () => {
-    line.socket.write(users("[".repeat(1024 * 1024)));
-    assert.deepEqual(new Set(statuses(await line.closed)), new Set([400, 413]));
+    client.socket.write(users("[".repeat(1024 * 1024)));
+    assert.deepEqual(new Set(statuses(await client.closed)), new Set([400, 413]));
   });
 });
 
@@ -166,8 +166,8 @@ test("idle connections make room for a new one", { skip }, async (t) => {
   const server = await attacked(t);
   for (let i = 0; i < 25; i++) {
     await hold(t, server, 100, "");
-    const line = await dial(t, server.port, bytes(`GET ${BASE}/tasks/1`, ["Connection: close"]));
-    assert.deepEqual(statuses(await line.closed), [200], `with ${100 * i} idle ones`);
+    const client = await dial(t, server.port, bytes(`GET ${BASE}/tasks/1`, ["Connection: close"]));
+    assert.deepEqual(statuses(await client.closed), [200], `with ${100 * i} idle ones`);
   }
   assert.ok(memory(server) < 256, `${memory(server)} MB`);
 });

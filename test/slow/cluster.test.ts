@@ -11,7 +11,7 @@ import { DEADLINE_MS } from "../../lib/store/etcd/cluster.ts";
 import { type Cluster, leaderOf, NO_ETCD, serving, startCluster } from "../tools/etcd.ts";
 import { INITIAL } from "../../lib/store/store.ts";
 import { newFolder } from "../tools/files.ts";
-import { type Answer, type Ask, ask, type Server, start } from "../tools/start.ts";
+import { type Received, type Ask, ask, type Server, start } from "../tools/start.ts";
 
 const skip = NO_ETCD;
 const CLIENTS = 6;
@@ -59,7 +59,7 @@ class Traffic {
     (server: Server, line: string, status: number, sent: number) => void
   >();
 
-  async ask(server: Server, line: string, options?: Ask): Promise<Answer> {
+  async ask(server: Server, line: string, options?: Ask): Promise<Received> {
     const sent = performance.now();
     const answer = await ask(server, line, options);
     this.longest = Math.max(this.longest, performance.now() - sent);
@@ -123,7 +123,7 @@ class Client {
     else await this.#write("DELETE", task, undefined);
   }
 
-  #ask(line: string, options?: Ask): Promise<Answer> {
+  #ask(line: string, options?: Ask): Promise<Received> {
     return this.#traffic.ask(oneOf(this.#servers) ?? assert.fail(), line, options);
   }
 
@@ -345,5 +345,5 @@ test("the README's commands make three machines", { skip: skip || ELSEWHERE }, a
   for (const { member } of machines) member.kill("SIGKILL"); // before their folder goes
 });
 
-const titleOf = ({ json }: Answer) => (json as Content).task.title;
+const titleOf = ({ json }: Received) => (json as Content).task.title;
 const pathOf = (uri: string) => uri.slice(uri.lastIndexOf("/tasks/"));

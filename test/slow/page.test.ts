@@ -8,7 +8,7 @@ import { createServer } from "node:http";
 import process from "node:process";
 import { after, before, describe, test, type TestContext } from "node:test";
 import { setImmediate } from "node:timers/promises";
-import { type Answer, ask, BASE, MIGUEL, type Server, start } from "../tools/start.ts";
+import { type Received, ask, BASE, MIGUEL, type Server, start } from "../tools/start.ts";
 import { type Proxy, startProxy } from "../tools/proxy.ts";
 import { Browser, KEY, NO_BROWSER } from "../tools/webdriver.ts";
 
@@ -30,7 +30,7 @@ const fetchFile = (
   method: string,
   path: string,
   headers: Record<string, string> = {},
-): Promise<Answer> => ask(server, `${method} /${path}`, { authorization: undefined, headers });
+): Promise<Received> => ask(server, `${method} /${path}`, { authorization: undefined, headers });
 
 // The files, over plain HTTP
 

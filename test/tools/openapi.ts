@@ -111,7 +111,7 @@ export function described<T extends Got>(sent: Sent, got: T): T {
   const response = responseTo(item, method, `${got.status}`);
   const wrong = response === undefined
     ? ["the status is not expected"]
-    : judgeAnswer(response, got, method === "head");
+    : judgeResponse(response, got, method === "head");
   if (got.status < 300) wrong.push(...judgeRequest(item, method, sent, { ...values }, query));
   const request = `${sent.method} ${sent.target} → ${got.status}`;
   assert.deepEqual(wrong, [], `${request} is not as lib/openapi/openapi.json has it: ${got.text}`);
@@ -131,7 +131,7 @@ function responseTo(item: unknown, method: string, status: string): unknown {
 
 export const JSON_CONTENT = ["content", "application/json"];
 
-function judgeAnswer(response: unknown, got: Got, isHead: boolean): string[] {
+function judgeResponse(response: unknown, got: Got, isHead: boolean): string[] {
   const fields = Object.entries(members(response, "headers")).flatMap(([name, header]) => {
     const value = got.headers[name.toLowerCase()];
     if (value !== undefined) return faultsOfText(find(header, "schema"), String(value), name);

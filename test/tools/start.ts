@@ -120,7 +120,7 @@ async function newDatabase(t: TestContext): Promise<string> {
 }
 
 /** An answer, its content also as JSON where it is. */
-export interface Answer {
+export interface Received {
   readonly status: number;
   readonly headers: http.IncomingHttpHeaders;
   readonly text: string;
@@ -139,7 +139,7 @@ export interface Ask {
  * One request through node's client: `ask(server, "GET /tasks")`. A path beginning with `//` is
  * whole. Rejects where the answer is not as lib/openapi/openapi.json describes it.
  */
-export function ask(server: Server, line: string, options: Ask = {}): Promise<Answer> {
+export function ask(server: Server, line: string, options: Ask = {}): Promise<Received> {
   const [method = "", target = ""] = line.split(" ");
   const path = target.startsWith("//") || target === "*"
     ? target.replace("//", "/")
@@ -156,7 +156,7 @@ export function ask(server: Server, line: string, options: Ask = {}): Promise<An
   };
   const { port } = server;
   const ca = certificates.get(port);
-  const answer = new Promise<Answer>((resolve, reject) => {
+  const answer = new Promise<Received>((resolve, reject) => {
     const to = { host: "127.0.0.1", port, method, path, headers };
     const sent = ca === undefined
       ? http.request(to)
@@ -176,7 +176,7 @@ export function ask(server: Server, line: string, options: Ask = {}): Promise<An
 }
 
 /** A connection of one's own, for what no client library would send. */
-export interface Line {
+export interface RawClient {
   readonly socket: net.Socket;
   /** All that came so far. */
   text: string;
@@ -206,24 +206,24 @@ export async function dial(
   t: TestContext,
   port: number,
   bytes: string | Buffer = "",
-): Promise<Line> {
+): Promise<RawClient> {
   const { socket, reset } = await open(t, port);
-  const line: Line = {
+  const client: RawClient = {
     socket,
     reset,
     text: "",
-    closed: new Promise((resolve) => socket.on("close", () => resolve(line.text))),
+    closed: new Promise((resolve) => socket.on("close", () => resolve(client.text))),
     async receives(pattern) {
-      while (!pattern.test(line.text)) {
-        const more = await Promise.race([once(socket, "data"), line.closed]);
+      while (!pattern.test(client.text)) {
+        const more = await Promise.race([once(socket, "data"), client.closed]);
         if (typeof more === "string") assert.match(more, pattern);
       }
-      return line.text;
+      return client.text;
     },
   };
-  socket.setEncoding("latin1").on("data", (text: string) => line.text += text);
+  socket.setEncoding("latin1").on("data", (text: string) => client.text += text);
   socket.write(bytes, typeof bytes === "string" ? "latin1" : undefined);
-  return line;
+  return client;
 }
 
 /** A request's bytes: method and target, header lines, then content with its length. */
@@ -252,16 +252,16 @@ export async function descriptors(
   server: Server,
   enough = Infinity,
 ): Promise<number> {
-  const line = await dial(t, server.port);
+  const client = await dial(t, server.port);
   for (let polls = 1;; polls++) {
-    line.text = "";
-    line.socket.write(bytes("OPTIONS *"));
-    await line.receives(/\r\n\r\n/);
+    client.text = "";
+    client.socket.write(bytes("OPTIONS *"));
+    await client.receives(/\r\n\r\n/);
     const seen = process.platform === "linux" && ON_NODE
       ? (await readdir(`/proc/${server.child.pid}/fd`)).length
       : 0;
     if (seen > enough && polls < 10_000) continue;
-    line.socket.destroy();
+    client.socket.destroy();
     return seen;
   }
 }

@@ -90,8 +90,8 @@ holds("fifty mixed requests in one packet are answered in their order", async (t
     packet += sends(`PUT ${task}`, `{"title": "${n}"}`) + bytes(`GET ${task}`) +
       bytes(`GET /nowhere`) + sends(`PUT ${task}`, "{") + bytes(`OPTIONS ${task}`);
   }
-  const line = await dial(t, server.port, packet + bytes(`DELETE ${task}`, [CLOSE]));
-  const text = await line.closed;
+  const client = await dial(t, server.port, packet + bytes(`DELETE ${task}`, [CLOSE]));
+  const text = await client.closed;
   const round = [200, 200, 404, 400, 204];
   assert.deepEqual(statuses(text), [...Array(10).fill(round).flat(), 200]);
   assert.deepEqual(titles(text), [..."00112233445566778899"]);
@@ -100,10 +100,10 @@ holds("fifty mixed requests in one packet are answered in their order", async (t
 holds("what came before a malformed request is answered first", async (t, server) => {
   const task = await newTask(server);
   const good = sends(`PUT ${task}`, '{"title": "kept"}') + bytes(`GET ${task}`);
-  const line = await dial(t, server.port, `${good}NOT HTTP\r\n\r\n`);
-  const text = await line.receives(/400 Bad Request[^]*}/);
-  line.socket.write("nor this\r\n\r\n");
-  assert.equal(await line.closed, text);
+  const client = await dial(t, server.port, `${good}NOT HTTP\r\n\r\n`);
+  const text = await client.receives(/400 Bad Request[^]*}/);
+  client.socket.write("nor this\r\n\r\n");
+  assert.equal(await client.closed, text);
   assertRefused(text, 200, 200, 400);
   assert.deepEqual(titles(text), ["kept", "kept"]);
 });
@@ -218,10 +218,10 @@ holds("a client that waits for 100 Continue gets it when its turn has come", asy
     EXPECT,
     CLOSE,
   );
-  const line = await dial(t, server.port, sends(`PUT ${task}`, '{"title": "before"}') + head);
-  await line.receives(/100 Continue\r\n\r\n/);
-  line.socket.write(content);
-  const text = await line.closed;
+  const client = await dial(t, server.port, sends(`PUT ${task}`, '{"title": "before"}') + head);
+  await client.receives(/100 Continue\r\n\r\n/);
+  client.socket.write(content);
+  const text = await client.closed;
   assert.deepEqual(statuses(text), [200, 100, 200]);
   assert.deepEqual(titles(text), ["before", "awaited"]);
 });
@@ -231,8 +231,8 @@ holds("a client that waits for 100 Continue gets it when its turn has come", asy
 for (const protocol of ["h2c", "websocket"]) {
   holds(`an upgrade to ${protocol} is declined by a last answer`, async (t, server) => {
     const fields = ["Connection: Upgrade", `Upgrade: ${protocol}`];
-    const line = await dial(t, server.port, bytes(`GET ${TASK_1}`, fields) + bytes("GET /x"));
-    const text = await line.closed;
+    const client = await dial(t, server.port, bytes(`GET ${TASK_1}`, fields) + bytes("GET /x"));
+    const text = await client.closed;
     assert.deepEqual(statuses(text), [200]);
     assert.match(text, /^Connection: close\r$/mi);
   });
@@ -255,8 +255,8 @@ holds("exactly 64 KiB of content is taken", async (t, server) => {
   const task = await newTask(server);
   const frame = '{"description": ""}';
   const content = frame.replace('""', `"${"x".repeat(LIMIT - frame.length)}"`);
-  const line = await dial(t, server.port, sends(`PUT ${task}`, content, CLOSE));
-  assert.deepEqual(statuses(await line.closed), [200]);
+  const client = await dial(t, server.port, sends(`PUT ${task}`, content, CLOSE));
+  assert.deepEqual(statuses(await client.closed), [200]);
 });
 
 holds(
@@ -271,8 +271,8 @@ holds("a client that sends 5 MB in chunks reads why they were refused", async (t
   const head = bytes(`PUT ${TASK_1}`, [JSON_TYPE, CHUNKED]);
   const content = chunk("x".repeat(50_000)).repeat(100);
   for (let round = 0; round < 20; round++) {
-    const line = await dial(t, server.port, `${head}${content}0\r\n\r\n`);
-    assertRefused(await line.closed, 413);
+    const client = await dial(t, server.port, `${head}${content}0\r\n\r\n`);
+    assertRefused(await client.closed, 413);
   }
 });
 
@@ -289,10 +289,10 @@ holds("a client that never stops sending reads why, and is cut off", async (t, s
 
 holds("little content that is not wanted leaves the connection usable", async (t, server) => {
   const unread = raw(`PUT ${TASK_1} HTTP/1.1`, HOST, JSON_TYPE, "Content-Length: 5");
-  const line = await dial(t, server.port, unread);
-  await line.receives(/401 Unauthorized[^]*}/);
-  line.socket.write(`12345${unread}12345${bytes(`GET ${TASK_1}`, [CLOSE])}`);
-  assert.deepEqual(statuses(await line.closed), [401, 401, 200]);
+  const client = await dial(t, server.port, unread);
+  await client.receives(/401 Unauthorized[^]*}/);
+  client.socket.write(`12345${unread}12345${bytes(`GET ${TASK_1}`, [CLOSE])}`);
+  assert.deepEqual(statuses(await client.closed), [401, 401, 200]);
 });
 
 holds("much content that is not wanted ends the connection properly", async (t, server) => {
@@ -306,12 +306,12 @@ holds("much content that is not wanted ends the connection properly", async (t, 
 holds("a chunk that turns out to be none is refused once", async (t, server) => {
   const task = await newTask(server, "whole");
   const packet = bytes(`PUT ${task}`, [JSON_TYPE, CHUNKED, EXPECT]);
-  const line = await dial(t, server.port, packet);
-  await line.receives(/100 Continue/); // it is being read
-  line.socket.write(chunk('{"title": "cut off"}') + "zz\r\n");
-  await line.receives(/400 Bad Request[^]*}/);
-  line.socket.write("zz\r\n");
-  assertRefused(await line.closed, 100, 400);
+  const client = await dial(t, server.port, packet);
+  await client.receives(/100 Continue/); // it is being read
+  client.socket.write(chunk('{"title": "cut off"}') + "zz\r\n");
+  await client.receives(/400 Bad Request[^]*}/);
+  client.socket.write("zz\r\n");
+  assertRefused(await client.closed, 100, 400);
   assert.equal(await titleOf(t, server, task), "whole");
 });
 
@@ -326,9 +326,9 @@ const CUT: [name: string, fields: string[], content: string][] = [
 for (const [name, fields, content] of CUT) {
   holds(`${name} changes nothing when the client ends`, async (t, server) => {
     const task = await newTask(server, "whole");
-    const line = await dial(t, server.port, bytes(`PUT ${task}`, [JSON_TYPE, ...fields]) + content);
-    line.socket.end();
-    assertRefused(await line.closed, 400);
+    const client = await dial(t, server.port, bytes(`PUT ${task}`, [JSON_TYPE, ...fields]) + content);
+    client.socket.end();
+    assertRefused(await client.closed, 400);
     assert.deepEqual(titles((await ask(server, `GET /${task.replace(`${BASE}/`, "")}`)).text), [
       "whole",
     ]);
@@ -337,9 +337,9 @@ for (const [name, fields, content] of CUT) {
   holds(`${name} changes nothing when the client vanishes`, async (t, server) => {
     const task = await newTask(server, "whole");
     const fieldsToo = [JSON_TYPE, EXPECT, ...fields];
-    const line = await dial(t, server.port, bytes(`PUT ${task}`, fieldsToo));
-    await line.receives(/100 Continue/); // it is being read
-    line.socket.write(content, () => line.reset());
+    const client = await dial(t, server.port, bytes(`PUT ${task}`, fieldsToo));
+    await client.receives(/100 Continue/); // it is being read
+    client.socket.write(content, () => client.reset());
     await server.prints(new RegExp(`"PUT ${task} HTTP/1.1" 400`));
     assert.deepEqual(titles((await ask(server, `GET /${task.replace(`${BASE}/`, "")}`)).text), [
       "whole",
@@ -350,9 +350,9 @@ for (const [name, fields, content] of CUT) {
 holds("a client that has sent all and ended its side still gets its answers", async (t, server) => {
   const task = await newTask(server);
   const packet = sends(`PUT ${task}`, '{"title": "last"}') + bytes(`GET ${task}`);
-  const line = await dial(t, server.port);
-  line.socket.end(packet);
-  const text = await line.closed;
+  const client = await dial(t, server.port);
+  client.socket.end(packet);
+  const text = await client.closed;
   assert.deepEqual(statuses(text), [200, 200]);
   assert.deepEqual(titles(text), ["last", "last"]);
 });
@@ -362,8 +362,8 @@ holds("a client that has sent all and ended its side still gets its answers", as
 holds("HEAD has the fields of GET and no content", async (t, server) => {
   for (const path of [TASK_1, "/nowhere"]) { // not the list, which the others change
     const [head, get] = await Promise.all(["HEAD", "GET"].map(async (method) => {
-      const line = await dial(t, server.port, bytes(`${method} ${path}`, [CLOSE]));
-      const [fields = "", content] = (await line.closed).split("\r\n\r\n");
+      const client = await dial(t, server.port, bytes(`${method} ${path}`, [CLOSE]));
+      const [fields = "", content] = (await client.closed).split("\r\n\r\n");
       return { fields: fields.replace(/^Date:.*/mi, ""), content };
     }));
     assert.equal(head?.fields, get?.fields);
@@ -382,14 +382,14 @@ holds("a client that does not finish its request gets 408 in JSON", async (t, se
   ];
   await Promise.all(stalls.map(async ([request, seconds]) => {
     const before = performance.now();
-    const line = await dial(t, server.port, request);
+    const client = await dial(t, server.port, request);
     const connected = performance.now();
-    await line.receives(/"error"[^]*}/);
+    await client.receives(/"error"[^]*}/);
     const now = performance.now();
     assert.ok(now - before > seconds * 1000 - 100, `${now - before} ms`);
     assert.ok(now - connected < seconds * 1000 + 5000, `${now - connected} ms`);
-    line.socket.write("x"); // too late
-    assertRefused(await line.closed, 408);
+    client.socket.write("x"); // too late
+    assertRefused(await client.closed, 408);
   }));
 });
 

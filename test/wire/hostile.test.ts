@@ -181,19 +181,19 @@ function hostility(random: (limit: number) => number): () => string {
 
 /** Sends these bytes, ends its side, and resolves with all that came back. */
 async function attack(t: TestContext, port: number, sent: string): Promise<string> {
-  const line = await dial(t, port, sent);
-  line.socket.end();
-  line.socket.on("data", () => {
+  const client = await dial(t, port, sent);
+  client.socket.end();
+  client.socket.on("data", () => {
     // The last answer. The server would linger, for a client that is still sending.
-    if (/^Connection: close\r$[^]*}\n$/mi.test(line.text)) line.socket.destroy();
+    if (/^Connection: close\r$[^]*}\n$/mi.test(client.text)) client.socket.destroy();
   });
   // Deno does not tell the server that a client ended within its content: 408 after 30 s.
-  if (!ON_NODE) AbortSignal.timeout(1000).onabort = () => line.socket.destroy();
-  return await line.closed;
+  if (!ON_NODE) AbortSignal.timeout(1000).onabort = () => client.socket.destroy();
+  return await client.closed;
 }
 
 /** Looks that these are answers of a server that is well, and returns how many. */
-function assertAnswers(text: string): number {
+function assertResponses(text: string): number {
   let count = 0;
   for (let rest = text; rest !== ""; count++) {
     const form = /^HTTP\/1\.1 (\d{3}) [ -~]*\r\n(?:[\w-]+: [\t -~]*\r\n)*\r\n/;
@@ -230,7 +230,7 @@ test("a thousand hostile requests get answers in JSON, and leave nothing behind"
       }
       const text = await attack(t, server.port, sent);
       try {
-        const count = assertAnswers(text);
+        const count = assertResponses(text);
         assert.ok(count > 0 || !ON_NODE || sent.trim() === "", "not answered");
       } catch (cause) {
         throw new Error(`SEED=${seed}, sent ${JSON.stringify(sent.slice(0, 2000))}`, { cause });

@@ -37,8 +37,8 @@ for (const [name, bad] of BAD) {
       t,
       () => Promise.resolve(replies.shift() ?? assert.fail()),
     );
-    const line = await dial(t, port, bytes("GET /") + bytes("GET /", ["Connection: close"]));
-    const text = await line.closed;
+    const client = await dial(t, port, bytes("GET /") + bytes("GET /", ["Connection: close"]));
+    const text = await client.closed;
     assert.deepEqual(statuses(text), [500, 200]);
     assert.match(text, /"error": "Internal server error"[^]*"good": true/);
     assert.deepEqual(logged, [500, 200]);
@@ -51,8 +51,8 @@ test("a field that node refuses beside no content ends the connection with a 500
 }, async (t) => {
   t.mock.method(console, "error", () => {});
   const { port } = await serving(t, () => Promise.resolve({ status: 304, fields: { ETag: "\n" } }));
-  const line = await dial(t, port, bytes("GET /"));
-  assert.deepEqual(statuses(await line.closed), [500]);
+  const client = await dial(t, port, bytes("GET /"));
+  assert.deepEqual(statuses(await client.closed), [500]);
 });
 
 test("what a handler throws that is no error is a logged 500 too", {
@@ -60,8 +60,8 @@ test("what a handler throws that is no error is a logged 500 too", {
 }, async (t) => {
   const stacks = t.mock.method(console, "error", () => {});
   const { port } = await serving(t, () => Promise.reject("no error"));
-  const line = await dial(t, port, bytes("GET /", ["Connection: close"]));
-  assert.deepEqual(statuses(await line.closed), [500]);
+  const client = await dial(t, port, bytes("GET /", ["Connection: close"]));
+  assert.deepEqual(statuses(await client.closed), [500]);
   assert.equal(stacks.mock.callCount(), 1);
 });
 
