@@ -1,4 +1,4 @@
-// What may be sent as content: how it is marked, coded and sized, and which members it has.
+// What may be sent as content: its type, coding and size, and the members of its object.
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -26,12 +26,12 @@ function messageOf(json: unknown): string {
   return ok ? String(json.message) : "";
 }
 
-test("the members there are rules for are read, whatever else is sent", () => {
+test("members that have a rule are read, and all others are ignored", () => {
   const rows: [json: string, members: Partial<Book>][] = [
     ['{"title": "Emma"}', { title: "Emma" }],
     ['{"title": "", "read": false}', { title: "", read: false }],
     ['{"uri": 1, "read": true, "id": null}', { read: true }],
-    ['{"title": "a", "title": "b"}', { title: "b" }], // as JSON.parse has it
+    ['{"title": "a", "title": "b"}', { title: "b" }], // as JSON.parse does
     ['{"__proto__": {"title": "Emma"}}', {}],
     ['{"__proto__": null, "constructor": 1, "toString": 2}', {}],
   ];
@@ -61,12 +61,12 @@ test("one message names every member that is wrong or missing", () => {
   }
 });
 
-test("where no member is required, one of them is", () => {
+test("if no member is required, any one of them is", () => {
   const text = printJson({ error: "Bad request", message: "send one of title, read" });
   assert.throws(() => readMembers({}, BOOK), { status: 400, text });
 });
 
-test("what is no JSON object has no members", () => {
+test("content that is not a JSON object is refused", () => {
   for (const json of ["[]", '[{"title": "Emma"}]', "null", '"title"', "1", "true"]) {
     assert.throws(() => readMembers(JSON.parse(json), BOOK), { status: 400 }, json);
   }
@@ -101,10 +101,11 @@ test("content must be marked as JSON, and the message says how", async (t) => {
     assert.equal(messageOf(got.json), said);
   }
   const client = await dial(t, server.port, bytes(CREATE, ["Connection: close"], TASK));
-  assert.match(await client.closed, / 400 [^]*Content-Type is missing; send it as application\/json/);
+  const text = await client.closed;
+  assert.match(text, / 400 [^]*Content-Type is missing; send it as application\/json/);
 });
 
-test("content is sent as it is, without a coding", async (t) => {
+test("content must be sent without a content coding", async (t) => {
   const server = await start(t);
   const rows: [coding: string, status: number][] = [
     ["identity", 201],
@@ -120,7 +121,7 @@ test("content is sent as it is, without a coding", async (t) => {
   }
 });
 
-test("what is not JSON in UTF-8 is 400, and the message says what is wrong", async (t) => {
+test("content that is not JSON in UTF-8 is 400, and the message says what is wrong", async (t) => {
   const server = await start(t);
   const rows: [content: string | Buffer, message: RegExp][] = [
     ["", /JSON.*\bend\b/],
@@ -139,13 +140,13 @@ test("what is not JSON in UTF-8 is 400, and the message says what is wrong", asy
   for (const [content, message] of rows) {
     const got = await ask(server, "POST /tasks", { content });
     assert.equal(got.status, 400, String(content));
-    const expected = ON_NODE ? message : /JSON|UTF-8/; // the words are the JSON parser's own
+    const expected = ON_NODE ? message : /JSON|UTF-8/; // other parsers use other words
     assert.match(messageOf(got.json), expected, String(content));
   }
   assert.equal((await ask(server, "POST /tasks", { content: `\uFEFF${TASK}` })).status, 201);
 });
 
-test("content of 64 KiB is read and one byte more is 413, before it is all sent", async (t) => {
+test("content of 64 KiB is read; one byte more is 413, before all of it is sent", async (t) => {
   const { port } = await start(t);
   const json = "Content-Type: application/json";
   const chunked = [json, "Transfer-Encoding: chunked"];

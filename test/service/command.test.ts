@@ -30,7 +30,7 @@ test("--help prints every flag and ends with 0", async (t) => {
   );
 });
 
-test("a wrong value ends with 2 and one line that names the mend", async (t) => {
+test("a wrong value: exit code 2 and one line that names the mend", async (t) => {
   const wrong: [args: string[], env: Record<string, string>, line: RegExp][] = [
     [["--port", "65536"], {}, /^the port must be a number from 0 to 65535, not "65536"\n$/],
     [[], { PORT: "http" }, /^the port must be a number from 0 to 65535, not "http"\n$/],
@@ -54,7 +54,7 @@ test("a wrong value ends with 2 and one line that names the mend", async (t) => 
   }));
 });
 
-test("what fails while starting ends with 1 and one line that names the mend", async (t) => {
+test("a failure at the start: exit code 1 and one line that names the mend", async (t) => {
   const first = await start(t);
   const failures: [args: string[], line: RegExp][] = [
     [
@@ -70,7 +70,7 @@ test("what fails while starting ends with 1 and one line that names the mend", a
   }
 });
 
-test("the log: a line a request, and none with --quiet", async (t) => {
+test("the log: a line for each request, and none with --quiet", async (t) => {
   const server = await start(t);
   await ask(server, "GET /tasks/1");
   await ask(server, 'GET /tasks/"', { authorization: undefined });
@@ -89,7 +89,7 @@ test("the log: a line a request, and none with --quiet", async (t) => {
   assert.match(quiet.out, /^Listening.*\n$/);
 });
 
-test("--keep-alive: an idle connection stays for so long", async (t) => {
+test("--keep-alive: an idle connection stays open for so long", async (t) => {
   const [byDefault, short] = await Promise.all([
     start(t, ["--quiet"]),
     start(t, ["--quiet", "--keep-alive", "1"]),
@@ -105,7 +105,7 @@ test("--keep-alive: an idle connection stays for so long", async (t) => {
   assert.ok(!long.socket.destroyed);
 });
 
-test("a reader of the log that goes away does not end the server", async (t) => {
+test("if the reader of the log goes away, the server goes on", async (t) => {
   const server = await start(t);
   server.child.stdout?.destroy();
   for (let i = 0; i < 3; i++) assert.equal((await ask(server, "GET /tasks/1")).status, 200);
@@ -122,9 +122,9 @@ function accepts(port: number): Promise<boolean> {
   });
 }
 
-// SIGHUP is what a terminal sends that is closed. With TLS it has another meaning: see tls.test.ts.
+// A terminal sends SIGHUP when it is closed. With TLS it has another meaning: see tls.test.ts.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  test(`${signal}: idle connections end, what is under way is answered, exit code 0`, {
+  test(`${signal}: idle connections end, requests under way get responses, exit code 0`, {
     skip: signal === "SIGHUP" && OVER_TLS && "with TLS, it reads the certificate again",
   }, async (t) => {
     const server = await start(t);
@@ -163,7 +163,7 @@ test("while stopping, an upload that stalls is given up", async (t) => {
   assert.ok(Date.now() - before < 10_000);
 });
 
-test("a second signal ends it at once", async (t) => {
+test("a second signal ends the server at once", async (t) => {
   const server = await start(t);
   const fields = ["Content-Type: application/json", "Content-Length: 9", "Expect: 100-continue"];
   const stalled = await dial(t, server.port, bytes(`POST ${BASE}/tasks`, fields));
@@ -176,8 +176,8 @@ test("a second signal ends it at once", async (t) => {
   assert.deepEqual(await server.ended, { code: null, signal: "SIGTERM" });
 });
 
-test("while stopping, a long answer to a slow reader is not cut off", {
-  skip: ON_BUN && "Bun counts an answer as sent before it is, and cuts it off",
+test("while stopping, a long response to a slow reader is not cut off", {
+  skip: ON_BUN && "Bun counts a response as sent before it is, and cuts it off",
 }, async (t) => {
   const server = await start(t, ["--quiet"]);
   const description = "x".repeat(60_000);
@@ -196,7 +196,7 @@ test("while stopping, a long answer to a slow reader is not cut off", {
   assert.deepEqual(await server.ended, { code: 0, signal: null });
 });
 
-test("a stop under load: whatever was begun is answered whole, and in the log", async (t) => {
+test("a stop under load: every response that was begun is whole, and in the log", async (t) => {
   const server = await start(t);
   const clients = await Promise.all(
     Array.from({ length: 20 }, () => dial(t, server.port, bytes(`GET ${BASE}/tasks`).repeat(50))),

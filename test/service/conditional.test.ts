@@ -1,4 +1,4 @@
-// Conditional requests: what is judged by an entity tag, and that no client overwrites another.
+// Conditional requests: 304 and 412 by entity tags, so that no client overwrites another's change.
 
 import assert from "node:assert/strict";
 import { IncomingMessage } from "node:http";
@@ -10,7 +10,7 @@ import { ask, BASE, bytes, dial, type Server, start, statuses } from "../tools/s
 
 const TAG = '"1f0c-7"';
 
-/** The status to which these fields lead; 200 where nothing stands in the way. */
+/** The status to which these fields lead; 200 if the request goes on. */
 function judge(kind: "read" | "write", match?: string, noneMatch?: string): number {
   const request = new IncomingMessage(new Socket());
   if (match !== undefined) request.headers["if-match"] = match;
@@ -29,7 +29,7 @@ test("an entity tag is made of the epoch and the revision", () => {
   assert.equal(entityTag("1f0c", 7), TAG);
 });
 
-test("If-Match is judged first, then If-None-Match: 304 to who reads, 412 to who writes", () => {
+test("If-Match is judged first, then If-None-Match: 304 for reads, 412 for writes", () => {
   const rows: [match: string | undefined, none: string | undefined, read: number, write: number][] =
     [
       [undefined, undefined, 200, 200],
@@ -58,7 +58,7 @@ test("If-Match is judged first, then If-None-Match: 304 to who reads, 412 to who
       ['"a"', "?", 412, 412],
       ["?", TAG, 400, 400],
       [TAG, "?", 200, 400],
-      // Empty elements of a list count for nothing.
+      // Empty elements of a list are ignored.
       [undefined, `, ,${TAG},,`, 304, 412],
       [`,\t${TAG} ,`, undefined, 200, 200],
       // A tag is opaque: what is in its quotes is no syntax.
@@ -139,13 +139,13 @@ async function tagOf(server: Server, path: string, authorization?: string): Prom
   return headers.etag ?? "";
 }
 
-/** What two clients may both read and write, and what a first and a second one write to it. */
+/** What two clients can both read and write, and what the first and the second client write. */
 const SHARED: [path: string, first: unknown, second: unknown][] = [
   ["/tasks/1", { title: "First" }, { title: "Second" }],
   ["/users/miguel", { email: "first@todo.example" }, { email: "second@todo.example" }],
 ];
 
-test("the answer to a write bears the entity tag that GET and HEAD give next", async (t) => {
+test("the response to a write has the entity tag that GET and HEAD return next", async (t) => {
   const server = await start(t, ["--quiet"]);
   const rows: [line: string, content: unknown, path: string][] = [
     ["POST /tasks", { title: "Read a book" }, "/tasks/3"],
@@ -163,7 +163,7 @@ test("the answer to a write bears the entity tag that GET and HEAD give next", a
   }
 });
 
-test("who has it already gets 304, the same entity tag and no content", async (t) => {
+test("a client that is up to date gets 304, the same entity tag and no content", async (t) => {
   const server = await start(t, ["--quiet"]);
   for (const path of ["/tasks", "/tasks?page=1&per_page=1", "/tasks/1", "/users/miguel"]) {
     const tag = await tagOf(server, path);
@@ -184,7 +184,7 @@ test("who has it already gets 304, the same entity tag and no content", async (t
       const got = await ask(server, `GET ${path}`, { headers: { "If-None-Match": field } });
       assert.deepEqual([got.status, got.headers.etag], [200, tag], field);
     }
-    // Whoever asks has to sign in, and there has to be something.
+    // The client has to sign in, and the task has to exist.
     const nobody = { headers: { "If-None-Match": tag }, authorization: undefined };
     assert.equal((await ask(server, `GET ${path}`, nobody)).status, 401);
   }
@@ -203,7 +203,7 @@ test("If-None-Match may come in several fields; a 304 leaves the connection open
   assert.deepEqual(statuses(await client.closed), [304, 200]);
 });
 
-test("no two states of anything share an entity tag, and one task's is its own", async (t) => {
+test("no two states share an entity tag, and each task has its own", async (t) => {
   const server = await start(t, ["--quiet"]);
   const other = await tagOf(server, "/tasks/1");
   const lists = [await tagOf(server, "/tasks")];
@@ -239,7 +239,7 @@ test("entity tags differ between users, and between runs of the server", async (
   assert.notEqual(await tagOf(server, "/tasks"), await tagOf(server, "/tasks", ana)); // both empty
 });
 
-test("who would overwrite what another has changed since gets 412", async (t) => {
+test("a client that would overwrite another's change gets 412", async (t) => {
   const server = await start(t, ["--quiet"]);
   for (const [path, first, second] of SHARED) {
     for (
@@ -285,7 +285,7 @@ test("conditions on a write: after credentials and the task, before the content"
     ["GET /tasks", { "If-Match": tag }, "", 412],
     ["PUT /tasks/1", { "If-Match": "*", "If-None-Match": '"a"' }, '{"done":true}', 200],
     ["DELETE /tasks/1", { "If-Match": tag }, "", 412],
-    ["DELETE /tasks/1", {}, "", 200], // who asks for nothing gets the tutorial's answer
+    ["DELETE /tasks/1", {}, "", 200], // without a condition, the tutorial's response
   ];
   for (const [line, headers, content, status] of rows) {
     const { status: got } = await ask(server, line, { headers, content });
@@ -295,7 +295,7 @@ test("conditions on a write: after credentials and the task, before the content"
   assert.equal((await ask(server, "PUT /tasks/2", nobody)).status, 401);
 });
 
-test("of two writes under way at once with one entity tag, one wins", async (t) => {
+test("of two writes at the same time with one entity tag, one wins", async (t) => {
   const server = await start(t, ["--quiet"]);
   for (const [path, ...contents] of SHARED) {
     const texts = contents.map((content) => JSON.stringify(content));
@@ -309,7 +309,7 @@ test("of two writes under way at once with one entity tag, one wins", async (t) 
       const head = bytes(`PUT ${BASE}${path}`, [...fields, `Content-Length: ${text.length}`]);
       return { text, client: await dial(t, server.port, head) };
     }));
-    // Both have been found to be right by now, and neither has changed anything.
+    // By now, both have passed their conditions, and neither has changed anything.
     for (const { client } of uploads) await client.receives(/ 100 Continue/);
     for (const { client, text } of uploads) client.socket.write(text);
     const answers = await Promise.all(uploads.map(({ client }) => client.closed));

@@ -41,7 +41,7 @@ async function walk(t: TestContext, server: Server, rows: Row[]): Promise<void> 
   }
 }
 
-/** What holds for every answer that there is. */
+/** Asserts what holds for every response. */
 function everyResponse(line: string, { status, headers, text, json }: Received): void {
   const reading = /^(GET|HEAD) /.test(line) && status < 400;
   assert.equal(headers["cache-control"], reading ? "private, no-cache" : "no-store");
@@ -183,7 +183,7 @@ test("content: every rule of POST and PUT, all wrong members named at once", asy
       ["PATCH /tasks/1", { content }, 400, put],
     ]);
   }
-  // Nothing of all that has taken effect.
+  // None of these requests has taken effect.
   await walk(t, server, [
     ["GET /tasks/1", {}, 200, { task: { ...GROCERIES, uri: uri(server, 1) } }],
     ["GET /tasks/3", {}, 404, NOT_FOUND],
@@ -205,7 +205,7 @@ test("strings come back exactly as they were sent", async (t) => {
   }
 });
 
-test("the order of judgement: path, method, credentials, task, content", async (t) => {
+test("the order of checks: path, method, credentials, task, content", async (t) => {
   const server = await start(t, ["--quiet"]);
   const stranger = {
     authorization: undefined,
@@ -228,7 +228,7 @@ test("the order of judgement: path, method, credentials, task, content", async (
   ]);
 });
 
-test("methods: HEAD, OPTIONS, 405 and 501 fall out of the table", async (t) => {
+test("methods: HEAD, OPTIONS, 405 and 501 follow from the table", async (t) => {
   const server = await start(t, ["--quiet"]);
   const list = { allow: "GET, HEAD, POST, OPTIONS" };
   const one = { allow: "GET, HEAD, PUT, PATCH, DELETE, OPTIONS" };
@@ -340,7 +340,7 @@ test("uri: from Host, or from --public-url, which wins", async (t) => {
   assert.equal(made.headers.location, "https://todo.example/here/todo/api/v1.0/tasks/3");
 });
 
-test("on a loopback address, a name of somebody else is 421", async (t) => {
+test("on a loopback address, a host name that is not the server's is 421", async (t) => {
   const server = await start(t, ["--quiet"]);
   const behind = await startBehind(t, "https://todo.example");
   const refused = (name: string) =>

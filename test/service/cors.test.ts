@@ -1,4 +1,4 @@
-// Pages of other origins: what a browser asks before and reads after, by the Fetch standard.
+// Pages of other origins: the preflight that a browser sends, and what a page may read then.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -30,7 +30,7 @@ const FIELDS = [
   "access-control-max-age",
 ];
 
-/** The CORS fields of an answer, by what follows `access-control-`. */
+/** The CORS fields of a response, without `access-control-`. */
 function corsFields({ headers }: Received): Record<string, unknown> {
   const there = FIELDS.filter((name) => headers[name] !== undefined);
   return Object.fromEntries(
@@ -38,7 +38,7 @@ function corsFields({ headers }: Received): Record<string, unknown> {
   );
 }
 
-/** What a page of an allowed origin may know of an answer. */
+/** The CORS fields of a response to a page of an allowed origin. */
 const readableBy = (origin: string) => ({
   "allow-origin": origin,
   "expose-headers": "ETag, Link, Location, Retry-After, X-Total-Count",
@@ -86,11 +86,11 @@ test("a preflight learns which methods and fields the path takes", async (t) => 
       assert.deepEqual(corsFields(answer), permission(origin, methods));
     }
   }
-  // OPTIONS by a script itself is a request as any other.
+  // OPTIONS that a script sends by itself is like any other request.
   const own = await ask(server, "OPTIONS /tasks", { headers: { Origin: APP } });
   assert.deepEqual(corsFields(own), readableBy(APP));
   const nowhere = await preflight(server, "/nowhere", APP);
-  assert.equal(nowhere.status, 404); // which no browser takes for a permission
+  assert.equal(nowhere.status, 404); // no browser takes that as permission
   assert.deepEqual(corsFields(nowhere), readableBy(APP));
 });
 
@@ -112,14 +112,14 @@ test("a page of an allowed origin may send any header field, if its name is a to
     const { "allow-headers": _, ...without } = permission(APP, "POST, OPTIONS");
     assert.deepEqual(corsFields(answer), without, fields);
   }
-  // To a page of another origin nothing is said.
+  // A page of another origin gets no CORS fields.
   const stranger = await preflight(server, "/users", "https://evil.example", "traceparent");
   assert.deepEqual(corsFields(stranger), {});
 });
 
 const SCRIPT = { "Sec-Fetch-Dest": "empty", "Sec-Fetch-Mode": "cors" };
 
-/** A row for each status that a page may come to see. */
+/** A row for each status that a page can see. */
 const RESPONSES: [line: string, options: Ask, status: number][] = [
   ["GET /tasks?per_page=1", {}, 200],
   ["HEAD /tasks/1", {}, 200],
@@ -141,7 +141,7 @@ const RESPONSES: [line: string, options: Ask, status: number][] = [
   ["PROPFIND /tasks", {}, 501],
 ];
 
-test("a page of an allowed origin reads every answer, others none", async (t) => {
+test("a page of an allowed origin can read every response, others none", async (t) => {
   const server = await allowing(t, APP, DEV);
   const strangers = [
     undefined,
@@ -200,7 +200,7 @@ test("the page on CORS names the fields that a page can read", () => {
   assert.equal(names.join(", "), readableBy(APP)["expose-headers"]);
 });
 
-test("without the flag nobody hears of CORS", async (t) => {
+test("without the flag no response has CORS fields", async (t) => {
   const server = await start(t, ["--quiet"]);
   for (
     const answer of [
@@ -213,7 +213,7 @@ test("without the flag nobody hears of CORS", async (t) => {
   }
 });
 
-test("two fields of the same name are the origin of nobody", async (t) => {
+test("two Origin fields are not an allowed origin", async (t) => {
   const server = await allowing(t, APP);
   const packet = bytes("GET /", [`Origin: ${APP}`, `Origin: ${APP}`, "Connection: close"]);
   assert.doesNotMatch(await (await dial(t, server.port, packet)).closed, /Access-Control/i);
@@ -231,7 +231,7 @@ test("the variable holds several origins; the flag wins", async (t) => {
   assert.deepEqual(await get(byFlag, DEV), readableBy(DEV));
 });
 
-test("what is no origin ends the start with one line", async (t) => {
+test("a flag that is not an origin ends the start with one line", async (t) => {
   const refused = run(t, ["--cors-origin", "*"]);
   assert.deepEqual(await refused.ended, { code: 2, signal: null });
   assert.match(refused.err, /^a CORS origin is .*https:\/\/app\.example.*, not "\*"\n$/);

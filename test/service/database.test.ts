@@ -1,4 +1,4 @@
-// The service over a SQLite file: what a restart leaves, what two servers share, what a failure says.
+// The service over a SQLite file: restarts, two servers on one file, and messages of failures.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -33,11 +33,11 @@ async function stop(server: Server): Promise<void> {
 const post = (server: Server, title: string, authorization?: string) =>
   ask(server, "POST /tasks", { content: { title }, ...(authorization ? { authorization } : {}) });
 
-/** What a server said on stderr, without what Node 22 has to say of SQLite itself. */
+/** What a server printed on stderr, without Node 22's own warning about SQLite. */
 const said = ({ err }: { readonly err: string }) =>
   err.replace(/^\(node:\d+\) ExperimentalWarning: SQLite .*\n.*\n/m, "");
 
-test("without node:sqlite one line says what is needed", {
+test("without node:sqlite, one line says what is needed", {
   skip: !NO_SQLITE && "it is here",
 }, async (t) => {
   const running = run(t, ["--db", await newFile(t)]);
@@ -46,7 +46,7 @@ test("without node:sqlite one line says what is needed", {
   assert.equal(running.out, "");
 });
 
-over("a restart leaves all as it was", async (t, file) => {
+over("a restart leaves everything as it was", async (t, file) => {
   const args = [...QUIET, "--db", file, "--public-url", "http://localhost:8080"];
   const before = await start(t, args);
   await ask(before, "POST /users", { content: { username: "susan", password: "open sesame" } });
@@ -71,7 +71,7 @@ over("a restart leaves all as it was", async (t, file) => {
   assert.equal(next.headers.location, "http://localhost:8080/todo/api/v1.0/tasks/5");
 });
 
-over("a first start that was cut off is made up for", async (t, file) => {
+over("a start repairs a first start that was interrupted", async (t, file) => {
   const first = await start(t, [...QUIET, "--db", file]);
   first.child.kill("SIGKILL");
   await first.ended;
@@ -80,7 +80,7 @@ over("a first start that was cut off is made up for", async (t, file) => {
   for (let i = 0; i < 2; i++) {
     const server = await start(t, [...QUIET, "--db", file]);
     assert.equal((await ask(server, "GET /tasks")).status, 200);
-    // Spelt in another way it is none of the credentials that are remembered.
+    // In another spelling, the field is not one that the server remembers.
     const authorization = basic("miguel", "python").replace("Basic", "basic");
     assert.equal((await ask(server, "GET /tasks", { authorization })).status, 200);
     assert.equal((await ask(server, "GET /tasks")).headers["x-total-count"], "2");
@@ -102,7 +102,7 @@ over("two servers share a file", async (t, file) => {
   for (const server of servers) {
     assert.equal((await ask(server, "GET /tasks")).headers["x-total-count"], "42");
   }
-  // What one of them changes counts on the other one's next request.
+  // The next request to one server sees what the other one has changed.
   const { headers } = await ask(one, "GET /tasks/1");
   await ask(two, "PUT /tasks/1", { content: { done: true } });
   const stale = { headers: { "If-Match": headers.etag ?? "" }, content: { done: false } };
@@ -145,7 +145,7 @@ over(
 const NO_PRLIMIT = spawnSync("prlimit", ["--version"]).status !== 0 &&
   "a full disk is played with prlimit, of util-linux";
 
-test("SQLite: a full disk: 503, nothing half done, and on it goes when there is room", {
+test("SQLite: a full disk: 503, nothing is half done, and writes go on when there is room", {
   skip: NO_SQLITE || NO_PRLIMIT || (!ON_NODE && "a full disk is played with a signal that ends it"),
 }, async (t) => {
   const file = await newFile(t);
@@ -171,7 +171,7 @@ test("SQLite: a full disk: 503, nothing half done, and on it goes when there is 
   assert.equal(db.prepare("PRAGMA integrity_check").get()?.["integrity_check"], "ok");
 });
 
-over("what is wrong with a file ends the start with one line", async (t, file) => {
+over("a file that cannot be used ends the start with one line", async (t, file) => {
   const other = await open(t, file);
   other.exec("CREATE TABLE theirs (a)");
   const locked = await newFile(t);
@@ -255,7 +255,7 @@ over("a backup is made and restored as the page about stores says", async (t, fi
   assert.equal((await stat(file)).mode & 0o777, 0o600);
 });
 
-over("a file that is taken away gets no write, and none is made in its place", async (t, file) => {
+over("a file that is taken away gets no write, and no file takes its place", async (t, file) => {
   const server = await start(t, [...QUIET, "--db", file]);
   await post(server, "before");
   await rename(file, `${file}.away`);

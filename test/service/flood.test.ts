@@ -1,4 +1,4 @@
-// A flood of wrong passwords, from loopback addresses of its own: who is honest still gets in.
+// A flood of wrong passwords, from its own loopback addresses: honest users still get in.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -82,7 +82,7 @@ for (const [addresses, rounds] of rows) {
 }
 
 test(
-  "in a flood, an honest mistake is told as such, and the next try gets in",
+  "in a flood, a user who mistypes gets 401, and gets in at the next try",
   { skip },
   async (t) => {
     const server = await start(t, ["--quiet"]);
@@ -94,7 +94,7 @@ test(
   },
 );
 
-test("who sends a flood gets 429, and who is signed in at the same address stays in", async (t) => {
+test("a flood gets 429, but a user who is signed in at its address stays in", async (t) => {
   const server = await start(t, ["--quiet"]);
   assert.equal((await ask(server, "GET /tasks")).status, 200);
   let waiting = 100;
@@ -121,7 +121,7 @@ test("after a restart, 30 requests at once with one right password cost one hash
   const verify = t.mock.method(Passwords.prototype, "verify");
   const store = new MemoryStore();
   await fill(new Accounts(store, true), { user: "miguel", password: "python" });
-  const accounts = new Accounts(store, true); // knows nobody yet
+  const accounts = new Accounts(store, true); // has verified nobody yet
   const { server } = serve(createApp(routes(store, accounts), accounts), () => {});
   t.after(() => server.close());
   await once(server.listen(0, "127.0.0.1"), "listening");

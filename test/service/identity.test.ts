@@ -1,5 +1,5 @@
-// Whose request it is: credentials are judged at the header, and again when it takes effect. An
-// account is not its name: whoever registers a free name again is somebody else.
+// Whose request it is: credentials are checked with the header, and again before the request takes
+// effect. A name that is registered again is a new account.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -16,7 +16,7 @@ async function register(server: Server, password: string): Promise<void> {
   assert.equal((await ask(server, "POST /users", options)).status, 201);
 }
 
-/** Deletes the account of susan, and somebody else registers the name. */
+/** Deletes the account of susan, and registers the name again for another person. */
 async function replaceAccount(server: Server): Promise<void> {
   assert.equal((await ask(server, "DELETE /users/susan", as(OLD))).status, 200);
   await register(server, NEW);
@@ -30,8 +30,8 @@ async function signIn(server: Server, ...passwords: string[]): Promise<number[]>
 }
 
 /**
- * Sends the header of a request as susan and waits until the server wants its content, so that the
- * credentials have been judged. What is returned sends the content, and resolves with the status.
+ * Sends the header of a request as susan and waits until the server asks for the content: then it
+ * has checked the credentials. Returns a function that sends the content and returns the status.
  */
 async function hold(t: TestContext, { port }: Server, line: string, sent: object) {
   const content = JSON.stringify(sent);
@@ -46,7 +46,7 @@ async function hold(t: TestContext, { port }: Server, line: string, sent: object
   };
 }
 
-test("a request that waits for its content does nothing to the name's next owner", async (t) => {
+test("a request that waits for its content cannot change a new account of that name", async (t) => {
   const server = await start(t, ["--quiet"]);
   await register(server, OLD);
   const requests = [
@@ -63,7 +63,7 @@ test("a request that waits for its content does nothing to the name's next owner
   assert.deepEqual((await ask(server, "GET /tasks", as(NEW))).json, { tasks: [] });
 });
 
-test("a request that waits for its content ends with the password that it came with", async (t) => {
+test("a request that waits for its content is refused once the password has changed", async (t) => {
   const server = await start(t, ["--quiet"]);
   await register(server, OLD);
   const { headers } = await ask(server, "POST /tasks", { ...as(OLD), content: { title: "mine" } });
@@ -84,7 +84,7 @@ test("a request that waits for its content ends with the password that it came w
   assert.deepEqual((await ask(server, "GET /tasks", as(NEW))).json, before.json);
 });
 
-test("of two passwords that are hashed at once, the second to be ready is refused", async (t) => {
+test("of two new passwords at once, the one that is hashed second is refused", async (t) => {
   const server = await start(t, ["--quiet"]);
   await register(server, OLD);
   const requests = [
@@ -99,7 +99,7 @@ test("of two passwords that are hashed at once, the second to be ready is refuse
   assert.deepEqual(await signIn(server, won, lost), [200, 401]);
 });
 
-test("a list that is read slowly ends with its account", async (t) => {
+test("a list that is read slowly ends when its account is deleted", async (t) => {
   const server = await start(t, ["--quiet"]);
   await register(server, OLD);
   const description = "x".repeat(60_000); // in all more than sockets and kernels buffer
@@ -114,8 +114,8 @@ test("a list that is read slowly ends with its account", async (t) => {
   const { socket } = await open(t, server.port);
   const request = bytes(`GET ${BASE}/tasks`, ["Connection: close"]);
   socket.write(request.replace(MIGUEL, as(OLD).authorization));
-  await once(socket, "readable"); // it begins, and nobody reads on
-  // After so many turns of the server, whatever is between it and us is full, and it waits.
+  await once(socket, "readable"); // the response begins, and nobody reads on
+  // After so many requests, all buffers between the server and this socket are full.
   for (let i = 0; i < 100; i++) await ask(server, "GET /tasks/1");
   await replaceAccount(server);
   const content = { title: "hers" };

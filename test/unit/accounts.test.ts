@@ -1,4 +1,4 @@
-// Who is signed in: how often a hash is made, for whom it is not, and what is remembered.
+// Who is signed in: when a password is verified, when that is not needed, and what is remembered.
 
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
@@ -12,7 +12,7 @@ import { Passwords } from "../../lib/todo/passwords.ts";
 const client: Client = { address: "127.0.0.1", until: Infinity, gone: false };
 const python = basic({ username: "miguel", password: "python" });
 
-/** Accounts whose passwords stand in the store in clear, and what was verified so far. */
+/** Accounts whose passwords are in the store in clear, and what was verified so far. */
 async function fixture(t: TestContext, ...usernames: string[]) {
   const verified: string[] = [];
   let verify = (password: string, hash = "") => Promise.resolve(password === hash);
@@ -30,7 +30,7 @@ async function fixture(t: TestContext, ...usernames: string[]) {
   const accounts = new Accounts(store, true);
   const name = async (field: string, by = client) =>
     (await accounts.authenticate(field, by))?.username;
-  /** Lets what is verified from now on wait for the function returned. */
+  /** From now on, every verification waits until the returned function is called. */
   const hold = () => {
     let go: (right: boolean | Error | HttpError) => void = () => {};
     verify = () =>
@@ -44,7 +44,7 @@ async function fixture(t: TestContext, ...usernames: string[]) {
 
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-test("a right password is verified once, in whatever spelling it comes", async (t) => {
+test("a right password is verified once, whatever the spelling of the field", async (t) => {
   const { name, verified } = await fixture(t, "miguel");
   for (let i = 0; i < 3; i++) assert.equal(await name(python), "miguel");
   const spellings = [python.replace("Basic", "bAsIc"), python.replace(" ", "   ")];
@@ -60,7 +60,7 @@ test("a wrong password and a wrong name are verified each time", async (t) => {
   assert.deepEqual(verified, ["cobra", "cobra", "python", "python"]);
 });
 
-test("whoever registers is signed in", async (t) => {
+test("a user who registers is signed in", async (t) => {
   const { accounts, name, verified } = await fixture(t);
   assert.ok(await accounts.add("susan", { password: "correct horse", email: "" }, client));
   assert.equal(await name(basic({ username: "susan", password: "correct horse" })), "susan");
@@ -78,7 +78,7 @@ test("after a change of the password the old one is verified anew, and is wrong"
   assert.deepEqual(verified, ["python", "python", "cobra"]);
 });
 
-test("requests at once with the same credentials share a verification", async (t) => {
+test("requests at the same time with the same credentials share a verification", async (t) => {
   const { name, verified, hold } = await fixture(t, "miguel");
   const go = hold();
   const asked = [name(python), name(python), name(python.replace("Basic", "basic"))];
@@ -114,7 +114,7 @@ test("a verification that fails, fails for all who share it, and the next one is
   assert.equal(verified.length, 2);
 });
 
-test("clients that share a verification have gone when the last of them has", async (t) => {
+test("clients that share a verification are gone when the last of them is", async (t) => {
   const { name, clients, hold } = await fixture(t, "miguel");
   const go = hold();
   const [a, b] = [{ ...client, until: 1 }, { ...client, until: 2 }];
@@ -143,7 +143,7 @@ test("an account that changed while its password was verified is not let in", as
   assert.equal(await asked, undefined);
 });
 
-test("of many accounts the least recently used one is forgotten, spellings or not", async (t) => {
+test("of many accounts the least recently used is forgotten, whatever its spelling", async (t) => {
   const names = Array.from({ length: 1001 }, (_, i) => `user${i}`);
   const { name, verified } = await fixture(t, ...names);
   const field = (i: number) => basic({ username: `user${i}`, password: "python" });

@@ -13,7 +13,7 @@ import { Accounts } from "../../lib/todo/accounts.ts";
 import { serve } from "../../lib/wire/server.ts";
 import { boundTo } from "../../lib/wire/target.ts";
 
-/** A handler that takes the call to pieces first. */
+/** A handler that takes the functions out of the call first. */
 async function handle({ params, user, json, authorize, clientHas, checkConditions, client }: Call) {
   checkConditions('"a"');
   const has = clientHas('"a"');

@@ -6,7 +6,7 @@ import { setImmediate } from "node:timers/promises";
 import { change, Turns } from "../../lib/store/change.ts";
 import { Unavailable } from "../../lib/store/store.ts";
 
-/** A number in a store, of which only that may be written which was read. */
+/** A store of a number, which is written only if it is as it was read. */
 function fixture() {
   const counts = { reads: 0, writes: 0 };
   let current = { value: 0 };
@@ -25,7 +25,7 @@ function fixture() {
       if (read !== current) return undefined;
       return current = { value: read.value + 1 };
     },
-    /** Another server's. */
+    /** A write by another server. */
     overtake: () => current = { value: current.value + 100 },
   };
 }
@@ -50,7 +50,7 @@ test("changes of other keys do not wait", async () => {
   stuck.catch(() => {});
 });
 
-test("a failure is passed on, and the next one has its turn", async () => {
+test("a failure is passed on, and the next change has its turn", async () => {
   const store = fixture();
   const fails = (at: "read" | "write") => () => Promise.reject(new Error(at));
   const results = await Promise.allSettled([
@@ -67,7 +67,7 @@ test("a failure is passed on, and the next one has its turn", async () => {
   assert.deepEqual(told, ["Error: read", "Error: write", "Error: at once", { value: 1 }]);
 });
 
-test("if another server was quicker, it reads and writes again", async () => {
+test("if another server was quicker, change reads and writes again", async () => {
   const store = fixture();
   let quicker = 3;
   const written = await change(store, "task 1", store.read, (read) => {
@@ -78,7 +78,7 @@ test("if another server was quicker, it reads and writes again", async () => {
   assert.deepEqual(store.counts, { reads: 4, writes: 4 });
 });
 
-test("if another server is quicker again and again, it gives up", async () => {
+test("if another server is quicker again and again, change gives up", async () => {
   const store = fixture();
   const overtaken = change(store, "task 1", store.read, (read) => {
     store.overtake();
@@ -87,5 +87,5 @@ test("if another server is quicker again and again, it gives up", async () => {
   await assert.rejects(overtaken, Unavailable);
   const { writes } = store.counts;
   assert.ok(writes >= 3 && writes <= 10, `${writes} writes`);
-  await change(store, "task 1", store.read, store.write); // and keeps nobody waiting
+  await change(store, "task 1", store.read, store.write); // the next change need not wait
 });

@@ -1,4 +1,4 @@
-// Basic credentials out of a field, and the answer to who has none.
+// Basic credentials in a field, and the response to a client that has none.
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -63,7 +63,7 @@ test("a field of any other form gives nothing, and never throws", () => {
   for (const field of rows) assert.equal(parseCredentials(field), undefined, `${field}`);
 });
 
-test("no credentials is 401 with a challenge, and 403 without one to a browser's script", () => {
+test("no credentials: 401 with a challenge, or 403 without one for a browser's script", () => {
   const challenge = {
     "WWW-Authenticate": 'Basic realm="Authentication Required", charset="UTF-8"',
   };
@@ -92,7 +92,7 @@ test("no credentials is 401 with a challenge, and 403 without one to a browser's
     [{ ...firefox, accept: "application/json" }, 403],
     [firefox, 403],
     [page, 401],
-    // One that sends them says more than the others.
+    // If it sends them, they count more than the other fields.
     [{ ...page, "sec-fetch-dest": "empty" }, 403],
     [{ ...firefox, accept: "*/*", "sec-fetch-dest": "image" }, 401],
     [{ ...curl, "x-requested-with": "XMLHttpRequest" }, 403],

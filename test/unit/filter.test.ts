@@ -28,7 +28,7 @@ const ROWS: [filter: Filter, passes: boolean, fields?: Partial<TaskFields>][] = 
   [{ q: "buy M" }, true],
   [{ q: "bottle" }, true],
   [{ q: "milk bottles" }, false], // one text, not two words
-  [{ q: "milkTwo" }, false], // not across the two
+  [{ q: "milkTwo" }, false], // not across title and description
   [{ q: "." }, false],
   [{ q: "ÜBER" }, true, { title: "über" }],
   [{ q: "über" }, true, { description: "ÜBER" }],
@@ -60,7 +60,7 @@ test("a filter says what its values look like", () => {
   for (const [name, { mustBe }] of Object.entries(FILTERS)) assert.match(mustBe, /^\w/, name);
 });
 
-test("a store learns whether it may take a shorter way", () => {
+test("a store learns whether a faster way is right", () => {
   const rows: [filter: Filter, names: (keyof Filter)[], expected: boolean][] = [
     [{}, [], true],
     [{ done: undefined }, [], true],

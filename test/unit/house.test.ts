@@ -1,4 +1,4 @@
-// The house rules: who imports whom, and that a file of lib does nothing when it is imported.
+// The rules for lib: which folder may import which, short files, and that an import does nothing.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -10,8 +10,8 @@ import { promisify } from "node:util";
 const ROOT = new URL("../..", import.meta.url);
 
 /**
- * Each folder of lib, and of which others it may import. What is right in lib may import all, and
- * store/open.ts any store.
+ * Each folder of lib, and the folders that it may import. Files directly in lib may import all, and
+ * store/open.ts may import any store.
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   http: [],
@@ -48,7 +48,7 @@ function importsOf(file: string): string[] {
 /** The folder of a file: `http` for `lib/http/log.ts`, "" for `lib/app.ts`. */
 const folderOf = (file: string) => file.split("/").slice(1, -1).join("/");
 
-test("every import is seen here", () => {
+test("these tests see every import", () => {
   for (const file of ["server.ts", ...FILES]) {
     const words = read(file).match(/^import\b|\bimport\(|\brequire\(|^} from "/gm) ?? [];
     const lines = words.filter((word) => !word.startsWith("}"));
@@ -61,13 +61,13 @@ test("every import is seen here", () => {
   ]);
 });
 
-test("lib imports what Node has and files of lib, nothing else", () => {
+test("lib imports only Node's modules and files of lib", () => {
   for (const file of ["server.ts", ...FILES]) {
     for (const name of importsOf(file)) assert.match(name, /^(node:|lib\/.*\.ts$)/, file);
   }
 });
 
-test("each folder imports of the folders below it alone", () => {
+test("each folder imports only from folders below it", () => {
   for (const file of FILES) {
     const folder = folderOf(file);
     if (folder === "" || file === "lib/store/open.ts") continue;
@@ -84,7 +84,7 @@ test("each folder imports of the folders below it alone", () => {
 test("importing a file of lib does nothing", async () => {
   const program = `for (const file of ${JSON.stringify(FILES)}) await import("./" + file);`;
   const args = ["--import", "tsx", "--input-type=module", "--eval", program];
-  // Whatever stays open would keep it from ending.
+  // Anything left open would keep the process from ending.
   const ended = await promisify(execFile)(process.execPath, args, { cwd: ROOT, timeout: 20_000 });
   assert.deepEqual(ended, { stdout: "", stderr: "" });
 });

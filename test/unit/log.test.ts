@@ -1,4 +1,4 @@
-// The log: one line a request in the Common Log Format, which no client can forge.
+// The log: one line for each request in the Common Log Format, which no client can forge.
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -33,7 +33,7 @@ const output = (write: (text: string) => void) =>
     },
   });
 
-/** What is written for these requests, which are answered in one turn. */
+/** Returns what is written for these requests, which are logged in one turn of the event loop. */
 function written(...all: Sent[]): Promise<string> {
   return new Promise((resolve) => {
     const log = createLog(output(resolve));
@@ -86,7 +86,7 @@ test("what a client sends stays within its line, its quotes and its column", asy
   assert.match(await written({ user: "żółw 😀\u2028" }), /^\S+ - [!-~]+ \[[ -~]+\n$/);
 });
 
-test("who was denied is not named, and no password is ever written", async () => {
+test("the log does not name a user who was refused, and never writes a password", async () => {
   for (const status of [200, 401, 403, 404, 500]) {
     const line = await written({ user: "miguel", status });
     assert.equal(line.includes("miguel"), status !== 401 && status !== 403, line);
@@ -94,7 +94,7 @@ test("who was denied is not named, and no password is ever written", async () =>
   }
 });
 
-test("the lines of one turn are one write, in the order of the answers", async () => {
+test("the lines of one turn of the event loop are one write, in their order", async () => {
   const urls = Array.from({ length: 100 }, (_, i) => `/tasks/${i}`);
   const lines = await written(...urls.map((url) => ({ url })));
   assert.deepEqual([...lines.matchAll(/GET (\S+)/g)].map(([, url]) => url), urls);

@@ -1,4 +1,5 @@
-// The bound of the in-memory store: how much fits, who may take it, and that all of it comes back.
+// The limit of the in-memory store: how much fits, how much one account may take, and that it is
+// all given back.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -27,7 +28,7 @@ async function fill(store: Store, owner: string): Promise<Task[]> {
   return tasks;
 }
 
-test("one account may take its share, and the others have room then", async () => {
+test("one account may take its share, and the others still have room", async () => {
   const { store, a, b } = await small(0.5);
   const mine = await fill(store, a.id);
   await assert.rejects(add(store, a.id, { description }), /^Error: your list is full: delete /);
@@ -64,7 +65,7 @@ test("a full store reads, changes and deletes, and gives no number to what it re
   assert.equal((await all(store, a.id)).length, rest.length + 1);
 });
 
-test("a user who is refused is not there, and the name is free", async () => {
+test("a user who was refused does not exist, and the name is free", async () => {
   const { store, a } = await small();
   const tasks = await fill(store, a.id);
   const refused = [];
@@ -77,7 +78,7 @@ test("a user who is refused is not there, and the name is free", async () => {
   await addUser(store, "c2");
 });
 
-test("registering without end fills the store, and ends", async () => {
+test("endless registrations fill the store, and are refused then", async () => {
   const { store } = await small();
   const register = async () => {
     for (let i = 0; i < ROOM; i++) await addUser(store, `c${i}`);
@@ -168,7 +169,7 @@ test("half of the heap is room", async () => {
   room.take("c", half / 2);
 });
 
-test("a search of long texts lets others have their turns", async () => {
+test("a search of long texts lets other requests run", async () => {
   const store = new MemoryStore();
   const { id } = await addUser(store, "a");
   await addMany(store, 100, () => [id, { description: "x".repeat(64 * 1024) }]);

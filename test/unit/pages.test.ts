@@ -1,4 +1,4 @@
-// The pages keep their word: links, maps and tables are compared with what there is.
+// The pages are right: their links, maps and tables are compared with the files.
 
 import assert from "node:assert/strict";
 import { posix } from "node:path";
@@ -13,7 +13,7 @@ test("README is short enough to be read", () => {
   assert.ok(lines <= 380, `README.md has ${lines} lines`);
 });
 
-/** What GitHub makes of a heading. */
+/** The anchor that GitHub makes of a heading. */
 const anchorOf = (heading: string) =>
   heading.toLowerCase().replace(/[^\w -]/g, "").replaceAll(" ", "-");
 
@@ -126,7 +126,7 @@ function commandsIn(block: Block): { env: Record<string, string>; words: string[
 
 const { scripts }: { scripts: Record<string, string> } = JSON.parse(read("package.json"));
 
-/** What is known of the commands that no test runs; the others are in running.test.ts. */
+/** Commands of other programs. running.test.ts runs those that it can. */
 const RUN_ELSEWHERE = /^(openssl|curl|docker|fuser|etcd) /;
 
 test("every command that is shown can be run", () => {
@@ -154,7 +154,7 @@ test("every command that is shown can be run", () => {
   }
 });
 
-/** Which test holds the blocks of a page in a language. */
+/** The test that checks the blocks of a page in a language. */
 const HELD_BY: Readonly<Record<string, string>> = {
   "README.md console": "service/readme",
   "README.md sh": "unit/pages",

@@ -1,4 +1,4 @@
-// Passwords and their hashes, and the queue in which these wait: who is next, and who is refused.
+// Passwords and their hashes, and their queue: which job is next, and which one is refused.
 
 import assert from "node:assert/strict";
 import { performance } from "node:perf_hooks";
@@ -55,7 +55,7 @@ function queue(t: TestContext) {
 /** Resolves when everything that promises have led to is done. */
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-test("a hash is of one password; a salt makes each another", async () => {
+test("a hash fits one password only, and a salt makes each hash different", async () => {
   const passwords = new Passwords();
   const client = at("127.0.0.1");
   const hash = await passwords.hash("correct horse", client);
@@ -83,7 +83,7 @@ test("addresses take turns, however many jobs each has", async (t) => {
   assert.deepEqual(begun, ["A 1", "B 1", "C 1", "A 2", "B 2", "A 3", "A 4"]);
 });
 
-test("who arrives during a turn comes before another turn of the same address", async (t) => {
+test("a job that arrives during a turn comes before the next of the same address", async (t) => {
   const { add, end, begun } = queue(t);
   await add("A 1", "A 2", "A 3");
   await end();
@@ -106,7 +106,7 @@ test("after wasted work the same address rests; others need not wait for that", 
   assert.deepEqual(begun, ["A 1", "B 1", "A 2"]);
 });
 
-test("all who sent wrong passwords rest together", async (t) => {
+test("all addresses that sent wrong passwords rest together", async (t) => {
   const { add, end, pass, begun } = queue(t);
   await add("A 1", "B 1", "A 2", "B 2", "C 1");
   await end("wasted"); // A 1
@@ -145,7 +145,7 @@ test("an address has so many places, and the newest job too many is refused", as
   assert.deepEqual(refused, ["A x", "A y"]);
 });
 
-test("in a full queue a newcomer takes the place of the newest job of who has most", async (t) => {
+test("in a full queue, a new job replaces the newest of the address with most jobs", async (t) => {
   const { add, end, begun, refused } = queue(t);
   await add("X 0");
   const [a, b] = [8, 8];
@@ -162,7 +162,7 @@ test("in a full queue a newcomer takes the place of the newest job of who has mo
   assert.deepEqual(begun, ["X 0", "A 1", "B 1", "C 1", "D 1"]);
 });
 
-test("if every waiting job is of another address, newcomers are refused", async (t) => {
+test("if every waiting job is from a different address, new jobs are refused", async (t) => {
   const { add, end, begun, refused } = queue(t);
   const names = Array.from({ length: MOST + 1 }, (_, i) => `${String.fromCharCode(65 + i)} 1`);
   await add(...names, "x 1", "y 1");
@@ -173,7 +173,7 @@ test("if every waiting job is of another address, newcomers are refused", async 
   assert.equal(begun.at(-1), "z 1");
 });
 
-test("no work for a client that has gone, and its place is free", async (t) => {
+test("a client that has gone gets no work, and its place is free", async (t) => {
   const { add, end, begun, refused } = queue(t);
   const gone = { address: "A ", until: Infinity, gone: false };
   await add("A 1");
@@ -196,7 +196,7 @@ test("a job that has waited too long is refused", async (t) => {
   assert.deepEqual([begun, refused], [["A 1", "C 1"], ["B 1"]]);
 });
 
-test("work that fails is the caller's matter, and the next job begins", async () => {
+test("the failure of a job goes to its caller, and the next job begins", async () => {
   const queue = new FairQueue();
   const failed = queue.take(at("A"), () => Promise.reject(new Error("no memory")));
   const next = queue.take(at("A"), () => Promise.resolve(1));

@@ -1,4 +1,4 @@
-// A fault of ours: the log gets its stack, the client a sentence.
+// A bug of ours: the log gets its stack, and the client gets a sentence.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { serve } from "../../lib/wire/server.ts";
 
-test("a handler that fails is answered with 500, and what it says is logged, not shown", async (t) => {
+test("a handler's failure is a 500; its message is logged, and not sent", async (t) => {
   const logged = t.mock.method(console, "error", () => {});
   const { server, stop } = serve(() => Promise.reject(new Error("a secret")), () => {});
   t.after(stop);

@@ -67,7 +67,7 @@ test("a pattern matches whole paths and gives their parameters", () => {
   for (const [text, params] of rows) assert.deepEqual(TASK.match(text), params, text);
 });
 
-test("an id that no number holds exactly is nobody's", () => {
+test("an id that no number can hold exactly matches no path", () => {
   for (const digits of ["9007199254740993", "9".repeat(400)]) {
     assert.equal(TASK.match(`/api/v1.0/tasks/${digits}`), undefined);
   }
@@ -101,7 +101,7 @@ test("a path keeps the pattern that it was made of", () => {
   }
 });
 
-test("the first row of the table that fits answers, HEAD as GET", async () => {
+test("the first row that fits handles a request, and HEAD like GET", async () => {
   const rows: [line: string, access: string, text: string][] = [
     ["GET /api/v1.0/tasks", "user", "list"],
     ["HEAD /api/v1.0/tasks", "user", "list"],
@@ -124,7 +124,7 @@ const ALLOWED: [path: string, Allow: string][] = [
   ["*", "GET, HEAD, POST, PUT, OPTIONS"],
 ];
 
-test("OPTIONS tells anyone what a path allows, and * what the server does", async () => {
+test("OPTIONS tells anyone the methods of a path, and OPTIONS * those of the server", async () => {
   for (const [path, Allow] of ALLOWED) {
     const expected = { access: "anyone", status: 204, fields: { Allow } };
     assert.deepEqual(await answer("OPTIONS", path), expected, path);
@@ -155,7 +155,7 @@ test("a path that no row has is 404, whatever the method", () => {
   }
 });
 
-test("the guide is for who asks what there is, or finds no way; no row hears of it", async () => {
+test("the guide is in OPTIONS, 404 and 405 responses, and in no others", async () => {
   const guide = { Link: "</help>" };
   const find = router([route("GET", TASKS, "user", () => said("list"))], guide);
   const Allow = "GET, HEAD, OPTIONS";

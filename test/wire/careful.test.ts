@@ -1,5 +1,5 @@
-// What node:http leaves to a careful server, seen from outside: raw bytes in, raw bytes out. All of
-// it happens at once on one server, and at the end nothing of it is left there.
+// What node:http leaves to a careful server, seen from outside: raw bytes in, raw bytes out. All
+// checks run at the same time on one server, and at the end nothing of them is left open there.
 
 import assert from "node:assert/strict";
 import { performance } from "node:perf_hooks";
@@ -22,7 +22,7 @@ import {
 type Check = (t: TestContext, server: Server) => Promise<void>;
 const CHECKS: [name: string, skip: string | false, check: Check][] = [];
 
-/** Notes something that must hold, and why it is not looked at where it cannot. */
+/** Notes a check, and why it is skipped if it has to be. */
 function holds(name: string, check: Check, skip: string | false = false): void {
   CHECKS.push([name, skip, check]);
 }
@@ -36,7 +36,7 @@ const CHUNKED = "Transfer-Encoding: chunked";
 const HOST = "Host: localhost";
 const AUTHORIZATION = `Authorization: ${MIGUEL}`;
 
-/** Bytes with just these header lines. */
+/** The bytes of just these lines and an empty one. */
 const raw = (...lines: string[]) => `${lines.join("\r\n")}\r\n\r\n`;
 
 const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`;
@@ -63,7 +63,7 @@ const titleOf = async (t: TestContext, server: Server, task: string) =>
 const titles = (text: string) =>
   [...text.matchAll(/"title": "([^"]*)"/g)].map(([, title]) => title);
 
-/** Looks that these are the statuses, in this order, and the last answer a JSON error. */
+/** Asserts that these are the statuses, in this order, and that the last response is an error. */
 function assertRefused(text: string, ...expected: number[]): void {
   assert.deepEqual(statuses(text), expected, text);
   const [head = "", content = ""] = text.split(/HTTP\/1.1 \d+ /).at(-1)?.split("\r\n\r\n") ?? [];
@@ -83,7 +83,7 @@ holds("a GET behind a PUT in one packet shows what the PUT wrote", async (t, ser
   assert.deepEqual(titles(text), ["new", "new"]);
 });
 
-holds("fifty mixed requests in one packet are answered in their order", async (t, server) => {
+holds("fifty mixed requests in one packet get their responses in order", async (t, server) => {
   const task = await newTask(server);
   let packet = "";
   for (let n = 0; n < 10; n++) {
@@ -97,7 +97,7 @@ holds("fifty mixed requests in one packet are answered in their order", async (t
   assert.deepEqual(titles(text), [..."00112233445566778899"]);
 });
 
-holds("what came before a malformed request is answered first", async (t, server) => {
+holds("requests before a malformed one get their responses first", async (t, server) => {
   const task = await newTask(server);
   const good = sends(`PUT ${task}`, '{"title": "kept"}') + bytes(`GET ${task}`);
   const client = await dial(t, server.port, `${good}NOT HTTP\r\n\r\n`);
@@ -108,7 +108,7 @@ holds("what came before a malformed request is answered first", async (t, server
   assert.deepEqual(titles(text), ["kept", "kept"]);
 });
 
-// Refusals: one answer in JSON, and then, as the client asked or as it must be, the end.
+// Refusals: one response in JSON; then the connection ends if the client asked so, or if it must.
 
 const REFUSALS: [name: string, request: string, status: number, skip?: string | false][] = [
   ["a request without Host", raw(`GET ${TASK_1} HTTP/1.1`, CLOSE), 400],
@@ -140,7 +140,7 @@ const REFUSALS: [name: string, request: string, status: number, skip?: string | 
     501,
   ],
   [
-    "a chunk whose size is no number",
+    "a chunk whose size is not a number",
     bytes(`PUT ${TASK_1}`, [JSON_TYPE, CHUNKED]) + "zz\r\n",
     400,
   ],
@@ -229,7 +229,7 @@ holds("a client that waits for 100 Continue gets it when its turn has come", asy
 // Upgrade
 
 for (const protocol of ["h2c", "websocket"]) {
-  holds(`an upgrade to ${protocol} is declined by a last answer`, async (t, server) => {
+  holds(`an upgrade to ${protocol} is declined by a last response`, async (t, server) => {
     const fields = ["Connection: Upgrade", `Upgrade: ${protocol}`];
     const client = await dial(t, server.port, bytes(`GET ${TASK_1}`, fields) + bytes("GET /x"));
     const text = await client.closed;
@@ -239,13 +239,13 @@ for (const protocol of ["h2c", "websocket"]) {
 }
 
 holds(
-  "the last answer to a request without content ends the connection at once",
+  "the last response to a request without content ends the connection at once",
   async (t, server) => {
     const begin = performance.now();
     for (let i = 0; i < 10; i++) {
       await (await dial(t, server.port, bytes(`GET ${TASK_1}`, ["Upgrade: h2c"]))).closed;
     }
-    assert.ok(performance.now() - begin < 10_000); // each would be lingered over for a second
+    assert.ok(performance.now() - begin < 10_000); // each would linger for a second
   },
 );
 
@@ -303,7 +303,7 @@ holds("much content that is not wanted ends the connection properly", async (t, 
   assert.match(text, /^Connection: close\r$/mi);
 });
 
-holds("a chunk that turns out to be none is refused once", async (t, server) => {
+holds("a chunk that turns out to be malformed is refused once", async (t, server) => {
   const task = await newTask(server, "whole");
   const packet = bytes(`PUT ${task}`, [JSON_TYPE, CHUNKED, EXPECT]);
   const client = await dial(t, server.port, packet);
@@ -326,7 +326,8 @@ const CUT: [name: string, fields: string[], content: string][] = [
 for (const [name, fields, content] of CUT) {
   holds(`${name} changes nothing when the client ends`, async (t, server) => {
     const task = await newTask(server, "whole");
-    const client = await dial(t, server.port, bytes(`PUT ${task}`, [JSON_TYPE, ...fields]) + content);
+    const head = bytes(`PUT ${task}`, [JSON_TYPE, ...fields]);
+    const client = await dial(t, server.port, head + content);
     client.socket.end();
     assertRefused(await client.closed, 400);
     assert.deepEqual(titles((await ask(server, `GET /${task.replace(`${BASE}/`, "")}`)).text), [
@@ -347,7 +348,7 @@ for (const [name, fields, content] of CUT) {
   }, ON_DENO && OVER_TLS && "Deno does not tell of a reset under TLS");
 }
 
-holds("a client that has sent all and ended its side still gets its answers", async (t, server) => {
+holds("a client that has sent all and ended its side still gets responses", async (t, server) => {
   const task = await newTask(server);
   const packet = sends(`PUT ${task}`, '{"title": "last"}') + bytes(`GET ${task}`);
   const client = await dial(t, server.port);
@@ -393,7 +394,7 @@ holds("a client that does not finish its request gets 408 in JSON", async (t, se
   }));
 });
 
-// One by one on Deno: there, malformed bytes on one connection now and then fail another one.
+// One by one on Deno: there, malformed bytes on one connection sometimes break another one.
 test("a careful server", { concurrency: ON_DENO ? 1 : CHECKS.length }, async (t) => {
   const server = await start(t);
   const before = await descriptors(t, server);

@@ -51,7 +51,7 @@ async function attack(port: number, below: (n: number) => number): Promise<void>
     else if (end === 2) socket.once("readable", () => socket.destroy()).end();
     else socket.once("readable", () => socket.resetAndDestroy());
   });
-  const timer = setTimeout(() => socket.resetAndDestroy(), 50); // no answer is due to half a request
+  const timer = setTimeout(() => socket.resetAndDestroy(), 50); // half a request gets no response
   await closed;
   clearTimeout(timer);
 }
@@ -59,7 +59,7 @@ async function attack(port: number, below: (n: number) => number): Promise<void>
 const skip = !ON_NODE ? "other runtimes parse HTTP in their own way" : OVER_TLS && "bytes of HTTP";
 
 test(
-  "connections cut at any byte leave a server that answers, and nothing else",
+  "after connections that were cut at any byte, the server responds, and nothing is left open",
   { skip },
   async (t) => {
     const seed = Number(process.env["SEED"] ?? 1 + Date.now() % 2147483646);

@@ -1,4 +1,4 @@
-// A thousand malformed and hostile requests, made of good ones by chance. SEED=… repeats a run.
+// A thousand malformed and hostile requests, made of good ones at random. SEED=… repeats a run.
 
 import assert from "node:assert/strict";
 import process from "node:process";
@@ -184,7 +184,7 @@ async function attack(t: TestContext, port: number, sent: string): Promise<strin
   const client = await dial(t, port, sent);
   client.socket.end();
   client.socket.on("data", () => {
-    // The last answer. The server would linger, for a client that is still sending.
+    // The last response. The server would linger, for a client that is still sending.
     if (/^Connection: close\r$[^]*}\n$/mi.test(client.text)) client.socket.destroy();
   });
   // Deno does not tell the server that a client ended within its content: 408 after 30 s.
@@ -192,7 +192,7 @@ async function attack(t: TestContext, port: number, sent: string): Promise<strin
   return await client.closed;
 }
 
-/** Looks that these are answers of a server that is well, and returns how many. */
+/** Asserts that these are responses of a healthy server, and returns how many there are. */
 function assertResponses(text: string): number {
   let count = 0;
   for (let rest = text; rest !== ""; count++) {
@@ -212,7 +212,7 @@ function assertResponses(text: string): number {
   return count;
 }
 
-test("a thousand hostile requests get answers in JSON, and leave nothing behind", async (t) => {
+test("a thousand hostile requests get responses in JSON, and leave nothing open", async (t) => {
   const seed = Number(process.env["SEED"] || Date.now() % 2 ** 31);
   t.diagnostic(`SEED=${seed}`);
   const random = randomNumbers(seed);

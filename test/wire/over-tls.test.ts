@@ -1,4 +1,4 @@
-// All that holds for HTTP holds over TLS: the tests of a careful server and of its life, once more.
+// What holds for HTTP holds over TLS: runs the tests of lib/wire and of the command line again.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";

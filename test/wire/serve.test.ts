@@ -1,4 +1,4 @@
-// What `serve` makes of a handler that misbehaves, and of a client that asks faster than it reads.
+// How `serve` treats a handler that misbehaves, and a client that sends faster than it reads.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -10,7 +10,7 @@ import type { Answer } from "../../lib/wire/connection.ts";
 import { serve } from "../../lib/wire/server.ts";
 import { ask, bytes, dial, ON_NODE, open, OVER_TLS, start, statuses } from "../tools/start.ts";
 
-/** Serves one answer on a free port, in this process. Returns the port and the statuses logged. */
+/** Serves `answer` on a free port, in this process. Returns the port and the statuses logged. */
 async function serving(t: TestContext, answer: Answer) {
   const logged: number[] = [];
   const { server, stop } = serve(answer, (_, status) => logged.push(status));
@@ -55,7 +55,7 @@ test("a field that node refuses beside no content ends the connection with a 500
   assert.deepEqual(statuses(await client.closed), [500]);
 });
 
-test("what a handler throws that is no error is a logged 500 too", {
+test("a thrown value that is not an Error is a logged 500 too", {
   skip: OVER_TLS && "the server is this process",
 }, async (t) => {
   const stacks = t.mock.method(console, "error", () => {});
