@@ -114,7 +114,7 @@ test("a query that is not percent-encoded UTF-8 is 400", () => {
   }
 });
 
-test("a page links to the first, the one before, the one behind and the last", () => {
+test("a page links to the first, previous, next and last page", () => {
   const rows: [query: string, total: number, link: string | undefined][] = [
     ["", 1000, undefined],
     ["done=true", 1000, undefined],
@@ -174,7 +174,7 @@ async function add(server: Server, ...titles: string[]): Promise<void> {
   }
 }
 
-test("filters: what is done, how a title begins, and what a task contains", async (t) => {
+test("filters: done, the beginning of a title, and text in a task", async (t) => {
   const server = await start(t, ["--quiet"]);
   await add(server, "Über", "über", "a+b", "a b", "A%20b", "☃ 🛒", "e\u0301");
   await ask(server, "PUT /tasks/4", { content: { done: true } });
@@ -271,7 +271,7 @@ test("pages: thirty tasks unless said otherwise, and nothing past the end", asyn
   }
 });
 
-test("links begin with what clients see", async (t) => {
+test("links begin with the origin that clients see", async (t) => {
   const server = await startBehind(t, "https://todo.example/here");
   const { headers } = await ask(server, "GET /tasks?per_page=1", BEHIND);
   assert.match(
@@ -280,7 +280,7 @@ test("links begin with what clients see", async (t) => {
   );
 });
 
-test("a wrong query is refused to who may ask, and elsewhere a query is ignored", async (t) => {
+test("a wrong query is 400 after authentication; other resources ignore a query", async (t) => {
   const server = await start(t, ["--quiet"]);
   for (const [query, fields] of WRONG) {
     const got = await ask(server, `GET /tasks?${query}`);
@@ -316,7 +316,7 @@ async function startLong(t: Parameters<typeof start>[0], description = ""): Prom
   return server;
 }
 
-test("a long list comes in chunks, and reads as if it were one piece", async (t) => {
+test("a long list comes in chunks, and has the same content as in one piece", async (t) => {
   const server = await startLong(t);
   const rows: [query: string, tasks: number, chunked: boolean][] = [
     ["", MANY, true],
@@ -340,19 +340,19 @@ test("a long list comes in chunks, and reads as if it were one piece", async (t)
   const list = await ask(server, "GET /tasks", { headers: { Host: "localhost" } });
   const close = ["Connection: close"];
 
-  // HEAD has no content, and what follows it on the connection is the next answer.
+  // HEAD has no content, and the next bytes on the connection are the next response.
   const head = bytes(`HEAD ${BASE}/tasks`) + bytes(`GET ${BASE}/tasks/1`, close);
   const both = await (await dial(t, server.port, head)).closed;
   assert.match(both, /^HTTP\/1\.1 200 OK\r\n(\S+: .*\r\n)+\r\nHTTP\/1\.1 200 OK\r\n/);
 
-  // HTTP/1.0 knows no chunks: the end of the connection is the end of the list.
+  // HTTP/1.0 has no chunks: the end of the connection is the end of the list.
   const old = bytes(`GET ${BASE}/tasks`, ["Connection: keep-alive"]).replace("/1.1", "/1.0");
   const [fields = "", content] = (await (await dial(t, server.port, old)).closed).split("\r\n\r\n");
   assert.doesNotMatch(fields, /Transfer-Encoding|Content-Length/i);
   assert.equal(content, list.text);
 });
 
-/** Begins to read the list, and reads no further. */
+/** Begins to read the list, and stops reading. */
 function stall({ port }: Server): Promise<IncomingMessage> {
   const headers = { Authorization: MIGUEL };
   const asked = request({ host: "127.0.0.1", port, path: `${BASE}/tasks`, headers, agent: false });
@@ -386,7 +386,7 @@ test("a long list and a slow reader, while others change tasks", async (t) => {
     const fits = title === old || (deleted && title === undefined) || (renamed && title === "new");
     assert.ok(fits, `${id}: ${title}`);
   }
-  // The server goes at the pace of the reader: it had not come to the end yet.
+  // The server writes at the pace of the reader, so it had not reached the end yet.
   assert.equal(found.get(1), "Buy groceries");
   assert.equal(found.get(MANY), "new");
   assert.equal(server.err, "");

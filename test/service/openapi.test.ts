@@ -1,5 +1,5 @@
-// The document for machines: held against the router table, the README and the server, and its
-// examples against its schemas. What the other tests ask is held against it in openapi.ts.
+// The description in OpenAPI: compared with the router table, the README and the server, and its
+// examples with its schemas. tools/openapi.ts compares it with the requests of all other tests.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -81,7 +81,7 @@ test("each row of the router table is an operation, and each operation is a row"
   assert.deepEqual(OPERATIONS.map(({ name }) => name).sort(), expected.sort());
 });
 
-test("an operation is called as its handler is, and asks for credentials where the row does", () => {
+test("an operation has the name of its handler, and needs credentials if the row does", () => {
   for (const { method, path, access, handle } of ROWS) {
     const { id, item } = OPERATIONS.find(({ name }) => name === `${method} ${path}`) ??
       assert.fail();
@@ -117,7 +117,7 @@ const SIGNED_IN = "401 403 429 503";
 const CONTENT = "413 415";
 const TAGS = ["If-Match", "If-None-Match"];
 const LIST = ["done", "page", "per_page", "q", "title_prefix"];
-/** The contract: each operation's statuses, and what it judges of query and header. */
+/** The contract: each operation's statuses, and its parameters in query and header. */
 const CONTRACT: Readonly<Record<string, [statuses: string, parameters: string[]]>> = {
   getTasks: [`200 304 400 412 ${SIGNED_IN}`, [...LIST, ...TAGS]],
   getTask: [`200 304 400 404 412 ${SIGNED_IN}`, TAGS],
@@ -132,7 +132,7 @@ const CONTRACT: Readonly<Record<string, [statuses: string, parameters: string[]]
   getDocument: ["200 304 400 412", TAGS],
 };
 
-test("every status of the contract stands at its operation, every parameter, and no other", () => {
+test("every operation has the statuses and parameters of the contract, and no others", () => {
   for (const { id, item, method, statuses } of OPERATIONS) {
     const named = ["query", "header"].flatMap((where) => parameters(item, method, where))
       .map((parameter) => text(find(parameter, "name"))).sort();
@@ -173,7 +173,7 @@ test("the README's statuses are the document's", () => {
 
 const FAILURE = find(DOCUMENT, "components", "responses", "Failure");
 
-/** Every object in the document, but for what is inside of an example. */
+/** Every object in the document that is not inside of an example. */
 function* objects(value: unknown, at = "#"): Generator<[object: object, at: string]> {
   if (typeof value !== "object" || value === null) return;
   yield [value, at];
@@ -216,7 +216,7 @@ test("a task's fields and a list's filters are those of the code", () => {
   }
 });
 
-test("every $ref leads somewhere, and everything that one can lead to is used", () => {
+test("every $ref leads somewhere, and every component is used by one", () => {
   const refs = new Set<unknown>();
   for (const [object] of objects(DOCUMENT)) {
     if ("$ref" in object) refs.add(object.$ref);
@@ -230,7 +230,7 @@ test("every $ref leads somewhere, and everything that one can lead to is used", 
   }
 });
 
-test("every schema is one, and whatever has a schema has examples that are valid", () => {
+test("every schema is valid, and everything with a schema has valid examples", () => {
   let count = 0;
   for (const [object, at] of objects(DOCUMENT)) {
     if (!("schema" in object)) continue;
@@ -244,7 +244,7 @@ test("every schema is one, and whatever has a schema has examples that are valid
   assert.ok(count > 40);
 });
 
-test("the document speaks of this service", () => {
+test("the document describes this service", () => {
   const { version }: { version?: unknown } = JSON.parse(read("package.json"));
   assert.equal(find(DOCUMENT, "info", "version"), version);
   assert.match(text(find(DOCUMENT, "openapi")), /^3\.1\.\d$/);
@@ -258,7 +258,7 @@ test("the document speaks of this service", () => {
   }
 });
 
-test("an error has the words of its status", () => {
+test("an error has the name of its status", () => {
   const responses = OPERATIONS.flatMap(({ item, method }) =>
     Object.entries(members(item, method, "responses"))
   );
@@ -278,7 +278,7 @@ test("an error has the words of its status", () => {
   }
 });
 
-test("anyone may read it, and again only when it has changed", async (t) => {
+test("anyone may read the document; GET with its entity tag is 304", async (t) => {
   const server = await start(t, ["--quiet"]);
   const anyone = { authorization: undefined };
   const got = await ask(server, "GET /openapi.json", anyone);
@@ -295,7 +295,7 @@ test("anyone may read it, and again only when it has changed", async (t) => {
     ["GET", { "If-None-Match": "other" }, 200], // malformed
     ["GET", { "If-Match": "other" }, 400],
     ["GET", { "If-Match": '"other"' }, 412],
-    ["GET", { Authorization: "Basic ####" }, 200], // nobody looks at them
+    ["GET", { Authorization: "Basic ####" }, 200], // not checked here
     ["POST", {}, 405],
     ["OPTIONS", {}, 204],
   ];
@@ -311,7 +311,7 @@ test("anyone may read it, and again only when it has changed", async (t) => {
   assert.equal((await ask(another, "GET /openapi.json", anyone)).headers.etag, etag);
 });
 
-test("who asks what there is, or has lost the way, is told of the document; no one else", async (t) => {
+test("responses to OPTIONS, 405 and 404 for an unknown path link to the document", async (t) => {
   const server = await start(t, ["--quiet"]);
   const link = `<${BASE}/openapi.json>; rel="service-desc"`;
   const rows: [line: string, options: Ask, status: number, link?: string][] = [
@@ -336,7 +336,7 @@ test("who asks what there is, or has lost the way, is told of the document; no o
   assert.equal(headers["link"], link.replace("<", "<https://todo.example/here"));
 });
 
-test("Allow names a path's operations, and a wrong parameter's message the list's", async (t) => {
+test("Allow names the operations of a path, a 400 the parameters of the list", async (t) => {
   const server = await start(t, ["--quiet"]);
   for (const path of Object.keys(members(DOCUMENT, "paths"))) {
     const line = `OPTIONS ${path.replace("{id}", "1").replace("{username}", "miguel")}`;
@@ -351,7 +351,7 @@ test("Allow names a path's operations, and a wrong parameter's message the list'
   assert.equal(find(json, "fields", "don"), `is unknown; there are ${names.join(", ")}`);
 });
 
-test("an answer has all members of its schema and no others, a request may have others", () => {
+test("a response has all members of its schema and no others, a request may have others", () => {
   const schemas = [...objects(find(DOCUMENT, "components"))]
     .filter(([object]) => "properties" in object);
   assert.ok(schemas.length > 10);
@@ -366,7 +366,7 @@ test("an answer has all members of its schema and no others, a request may have 
   }
 });
 
-test("the server refuses what a request's schema refuses, and takes what it takes", async (t) => {
+test("the server refuses and accepts the same contents as a request's schema", async (t) => {
   const server = await start(t, ["--quiet"]);
   const task = [{}, { title: 1 }, { title: " \u00a0\ufeff" }, { title: null }, [], "text", null, 7];
   const changes = [{ title: "t", done: 0 }, { description: null }, { done: true }, { id: 7 }];
@@ -431,7 +431,7 @@ const SUSAN = { authorization: `Basic ${btoa("susan:open sesame")}` };
 const NOBODY = { authorization: undefined };
 const SCRIPT = { ...NOBODY, headers: { "Sec-Fetch-Dest": "empty" } };
 
-/** For each example of an answer, in the order of a session with a fresh server: what is asked. */
+/** A request for each example of a response, in the order of a session with a new server. */
 const ASKED: [answer: string, line: string, options: Ask][] = [
   ["TaskList", "GET /tasks", {}],
   ["Task", "GET /tasks/1", {}],
@@ -466,7 +466,7 @@ const ASKED: [answer: string, line: string, options: Ask][] = [
   ["Failure/501", "PROPFIND /tasks", {}],
 ];
 
-/** Those that no single request is answered with; other tests see them. */
+/** Examples that no single request of that session gets; other tests see them. */
 const NOT_ASKED = [
   "Document",
   "RegistrationClosed",
@@ -476,7 +476,7 @@ const NOT_ASKED = [
   ...["400", "408", "431", "500", "505"].map((status) => `Failure/${status}`),
 ];
 
-test("the examples are the server's own words", async (t) => {
+test("the examples are responses that the server sends", async (t) => {
   const server = await start(t, ["--quiet"]);
   const examples = new Map<string, unknown>();
   for (const [name, response] of Object.entries(members(DOCUMENT, "components", "responses"))) {
@@ -515,7 +515,7 @@ function imported({ item, method, path }: Operation): [line: string, options: As
   return [`${method.toUpperCase()} ${target}${query.size > 0 ? `?${query}` : ""}`, options];
 }
 
-test("imported as it is, every example succeeds, from the first to the last", async (t) => {
+test("imported as they are, all examples succeed, from the first to the last", async (t) => {
   const server = await start(t, ["--quiet"]);
   assert.equal(find(DOCUMENT, "servers", "0", "url"), `http://127.0.0.1:5000${BASE}`);
   for (const operation of OPERATIONS) {
@@ -528,7 +528,7 @@ test("imported as it is, every example succeeds, from the first to the last", as
   }
 });
 
-test("an answer that is not as the document says does not pass", () => {
+test("a response that is not as the document says does not pass", () => {
   const task = find(DOCUMENT, "components", "responses", "Task", ...JSON_CONTENT, "example");
   const fields = {
     etag: '"5d1c9a7e-3"',
@@ -607,7 +607,7 @@ test("an answer that is not as the document says does not pass", () => {
   }
 });
 
-test("the validator names each fault, and knows no keyword but those that it keeps", () => {
+test("the validator names each fault, and refuses keywords that it does not check", () => {
   const resolve = () => ({ type: "integer" });
   const rows: [schema: object, good: unknown[], bad: unknown[]][] = [
     [{ $ref: "#/x" }, [1, -1], [1.5, "1", null]],

@@ -1,4 +1,4 @@
-// Flags and variables: what they mean, which one wins, and what is said of a bad one.
+// Flags and variables: what they mean, which one wins, and the message about a bad one.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -9,7 +9,7 @@ type Row = [args: string[], env: Env, expected: Partial<Options>];
 
 const PASSWORD: Env = { TODO_PASSWORD: "correct horse" };
 
-/** What readOptions says of these, or "" where it takes them. */
+/** The message with which readOptions refuses these, or "" if it accepts them. */
 function refusal(args: string[], env: Env): string {
   try {
     readOptions(args, env);
@@ -20,7 +20,7 @@ function refusal(args: string[], env: Env): string {
   }
 }
 
-/** Checks the options of each row, as far as the row names them. */
+/** Checks those options that a row names. */
 function check(rows: Row[]): void {
   for (const [args, env, expected] of rows) {
     const options = readOptions(args, env);
@@ -28,7 +28,7 @@ function check(rows: Row[]): void {
   }
 }
 
-test("without flags and variables it is the tutorial's service", () => {
+test("without flags and variables, the server is the tutorial's service", () => {
   const defaults = {
     port: 5000,
     host: "127.0.0.1",
@@ -75,11 +75,11 @@ test("a flag wins over its variable", () => {
   ]);
 });
 
-test("--help asks for nothing else, whatever the variables hold", () => {
+test("--help works whatever the variables hold", () => {
   assert.equal(readOptions(["--quiet", "--help"], { PORT: "http" }), undefined);
 });
 
-test("a bad flag or variable is one line that names the mend", () => {
+test("a bad flag or variable gets one line that names the mend", () => {
   const rows: [args: string[], env: Env, message: RegExp][] = [
     [["--prot", "1"], {}, /--prot.*--help/],
     [["-p", "1"], {}, /-p.*--help/],
@@ -127,7 +127,7 @@ const ELSEWHERE = [
   "localhost.x",
 ];
 
-/** Each way to be reached from another machine: flags and variables, and what options call it. */
+/** Each way to be reachable from other machines: flags, variables, and the address in options. */
 const REACHABLE: [args: string[], env: Env, name: string][] = [
   ...ELSEWHERE.flatMap((host): [string[], Env, string][] => [
     [["--host", host], {}, host],
@@ -141,7 +141,7 @@ const REACHABLE: [args: string[], env: Env, name: string][] = [
   ),
 ];
 
-test("with the published password the server stays on the loopback", () => {
+test("with the tutorial's password the server only listens on a loopback address", () => {
   for (const host of LOOPBACK) {
     const url = `https://${host.includes(":") ? `[${host}]` : host}:8443`;
     for (const args of [["--host", host], ["--public-url", url]]) {
@@ -159,7 +159,7 @@ test("with the published password the server stays on the loopback", () => {
   }
 });
 
-test("reachable from elsewhere, TODO_PASSWORD follows the rule for new users", () => {
+test("if other machines can reach the server, TODO_PASSWORD follows the rule for new users", () => {
   const bad = [
     "1234567",
     "\u{1F6D2}".repeat(7),
@@ -208,7 +208,7 @@ test("TLS needs a certificate and a key, from flags or variables", () => {
   assert.match(refusal([], { TODO_TLS_KEY: "b.pem" }), /both: add --tls-cert/);
 });
 
-test("an origin is a scheme, a host, perhaps a port, letter by letter as browsers send it", () => {
+test("an origin is a scheme, a host, perhaps a port, exactly as browsers send it", () => {
   const good = ["https://app.example", "http://localhost:3000", "http://[::1]:81", "app://host"];
   const flags = good.flatMap((origin) => ["--cors-origin", origin]);
   check([

@@ -1,4 +1,4 @@
-// README keeps its word: its transcripts are typed, its tables are compared with the server.
+// README is right: its transcripts are typed, and its tables are compared with the server.
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -15,16 +15,16 @@ import { type Ask, ask, run, start } from "../tools/start.ts";
 const README = "README.md";
 const TRANSCRIPT = transcript(blocksOf(README));
 
-/** What curl prints, with the time left open. */
+/** The output of curl, without the time. */
 const comparable = (text: string) =>
   text.replaceAll("\r\n", "\n").split("\n")
     .map((line) => /^Date: \w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT$/.test(line) ? "Date: now" : line);
 
-const EPOCH = "5d1c9a7e"; // stands on the page for what each start of the server has another of
+const EPOCH = "5d1c9a7e"; // on the page; each start of the server has another one
 
 test("the transcripts are what sh and curl print, in one session", { skip: NO_CURL }, async (t) => {
   const server = await start(t);
-  await ask(server, "GET /users/miguel"); // answered once the first password is hashed
+  await ask(server, "GET /users/miguel"); // the response comes when the first password is hashed
   // The commands stay as they are: curl connects elsewhere, and even the port in a uri is 5000.
   const curl = `curl() { command curl -q --silent --show-error --max-time 10 --noproxy "*" \\
     --connect-to 127.0.0.1:5000:127.0.0.1:${server.port} "$@"; }\n`;
@@ -42,7 +42,7 @@ test("the transcripts are what sh and curl print, in one session", { skip: NO_CU
   assert.deepEqual(statuses, ["201", "401", "403"]);
 });
 
-test("the server says on its first line what the first screen shows", async (t) => {
+test("the server's first line is the one that README's first screen shows", async (t) => {
   const [first] = TRANSCRIPT;
   assert.equal(first?.command, "npx -y tsx server.ts");
   const [line] = await run(t, [], { PORT: "0" }).prints(/^.*\n/);
@@ -91,7 +91,7 @@ test("the commands for Windows say the same as those for a Unix shell", () => {
   assert.equal(json(powershell, /^'(.*)' \|/), title);
 });
 
-test("the ways to start it are commands that there are", () => {
+test("the commands that start the server have flags that exist", () => {
   const commands = [...read(README).matchAll(/`([^`]*server\.ts[^`]*)`/g)].map(([, text = ""]) =>
     text
   );
@@ -101,7 +101,7 @@ test("the ways to start it are commands that there are", () => {
 
 const POST = "POST /tasks";
 const asText = { "Content-Type": "text/plain" };
-/** For examples in the table of errors: a request that gets this status and message. */
+/** For the examples in the table of errors: requests that get that status and message. */
 const ERRORS: [status: string, line: string, options: Ask][] = [
   ["400", POST, { headers: asText, content: "{}" }],
   ["400", POST, { content: { description: 1 } }],
@@ -116,7 +116,7 @@ const ERRORS: [status: string, line: string, options: Ask][] = [
   ["421", "GET /tasks", { headers: { Host: "todo.example" } }],
 ];
 
-test("the examples in the table of errors are the server's own words", async (t) => {
+test("the examples in the table of errors are messages that the server sends", async (t) => {
   const server = await start(t);
   const rows = table(README, "status").map(([status, , message]) => ({ status, message }));
   for (const [status, line, options] of ERRORS) {

@@ -1,4 +1,4 @@
-// What lib/wire/README.md shows for running the server is run, or read as its reader will read it.
+// What lib/wire/README.md shows for running the server is run, or parsed as its program would.
 
 import assert from "node:assert/strict";
 import { execFile, execFileSync, spawnSync } from "node:child_process";
@@ -64,7 +64,7 @@ test("the log's line is in the form that is shown", async (t) => {
   assert.equal(form(line), form(under("The log", "log")));
 });
 
-test("nginx: the configuration is one", { skip: without("nginx") }, async (t) => {
+test("nginx: the configuration is valid", { skip: without("nginx") }, async (t) => {
   const folder = await newFolder(t);
   const location = under("Behind a proxy", "nginx");
   writeFileSync(
@@ -98,7 +98,7 @@ test("CORS: the script gets the tasks", async (t) => {
   assert.equal(headers["access-control-allow-origin"], origin);
 });
 
-test("systemd: the unit starts the server with flags that there are, and waits for its end", () => {
+test("systemd: the unit starts the server with flags that exist, and waits for its end", () => {
   const unit = under("systemd", "ini");
   const [, program, file, args = ""] = /^ExecStart=(\S+) (\S+) (.*)$/m.exec(unit) ?? [];
   assert.deepEqual([program, file], ["/usr/bin/node", "/srv/todo/server.ts"]);
@@ -133,7 +133,7 @@ test("a container has every file that the server needs, and its flags", () => {
   assert.match(read("server.ts"), /^import/m);
 });
 
-test("a server that was left behind is ended", { skip: without("fuser") }, async (t) => {
+test("the command ends a server that was left running", { skip: without("fuser") }, async (t) => {
   const server = await start(t, ["--quiet"]);
   const command = under("Why not npx").trim().replace("5000", `${server.port}`);
   execFileSync("sh", ["-c", command], { stdio: "ignore" });

@@ -1,4 +1,4 @@
-// The tutorial in lib/http/README.md: each step is typed as the page says, run, and asked.
+// The tutorial in lib/http/README.md: each step is built as the page says, run, and tested.
 
 import assert from "node:assert/strict";
 import { execFileSync, spawn, spawnSync } from "node:child_process";
@@ -67,7 +67,7 @@ function programs(): string[] {
 
 const codeOf = (blocks: Block[]) => blocks.filter(({ language }) => language === "ts");
 
-test("each step is short, and the last service is", () => {
+test("each step is short, and so is the service after the last one", () => {
   assert.equal(STEPS.length, 8);
   for (const { heading, blocks } of STEPS) {
     const lines = codeOf(blocks).flatMap(({ text }) => text.split("\n")).filter((line) =>
@@ -79,7 +79,7 @@ test("each step is short, and the last service is", () => {
   assert.ok(lines < 80, `the last service has ${lines} lines`);
 });
 
-/** A folder in which the programs are, beside lib. */
+/** Makes a folder with the programs, lib and what these need. */
 async function folder(t: TestContext): Promise<string> {
   const place = await newFolder(t);
   for (const name of ["lib", "node_modules"]) {

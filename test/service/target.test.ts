@@ -1,4 +1,4 @@
-// What readTarget makes of request lines and Host fields as they come off a socket.
+// What readTarget makes of request lines and Host fields that come over a socket.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -8,7 +8,7 @@ import { HttpError } from "../../lib/http/reply.ts";
 import { boundTo, namesOf, readTarget } from "../../lib/wire/target.ts";
 import { dial } from "../tools/start.ts";
 
-/** A server that tells what it was asked for, and a way to ask it: lines in, answer out. */
+/** A server that responds with the target it was asked for, and a function to send it lines. */
 async function listen(t: TestContext, isOurs: (name: string) => boolean = () => true) {
   const server = createServer({ requireHostHeader: false, joinDuplicateHeaders: true });
   server.maxHeadersCount = 0;
@@ -65,7 +65,7 @@ test("a target is an origin, a path in normal form and a query", async (t) => {
   }
 });
 
-test("a path that cannot be decoded is 404, and what is no target at all is 400", async (t) => {
+test("a path that cannot be decoded is 404, and a malformed target is 400", async (t) => {
   const { ask } = await listen(t);
   const rows: [line: string, status: number][] = [
     ["GET /%", 404],
@@ -95,7 +95,7 @@ test("a path that cannot be decoded is 404, and what is no target at all is 400"
   }
 });
 
-test("Host is a host, perhaps with a port, and otherwise 400", async (t) => {
+test("Host is a host, perhaps with a port; anything else is 400", async (t) => {
   const { ask } = await listen(t);
   const good = ["here", "HERE.example", "a_b-c~d.example", "127.0.0.1", "127.0.0.1:5000", "h:1"];
   for (const host of [...good, "[::1]", "[::1]:5000", "[::ffff:127.0.0.1]:80"]) {
@@ -111,7 +111,7 @@ test("Host is a host, perhaps with a port, and otherwise 400", async (t) => {
   assert.equal(await ask("GET / HTTP/1.1"), 400);
 });
 
-test("HTTP/1.0 without Host is answered for the address that it came to", async (t) => {
+test("for HTTP/1.0 without Host, the origin is the address that the request came to", async (t) => {
   const { ask, here } = await listen(t);
   const expected = { origin: `http://${here}`, path: "/tasks", query: "" };
   assert.deepEqual(await ask("GET /tasks HTTP/1.0"), expected);
@@ -119,7 +119,7 @@ test("HTTP/1.0 without Host is answered for the address that it came to", async 
   assert.equal(await ask("GET /tasks HTTP/1.0", "Host: a b"), 400);
 });
 
-test("versions, transfer codings and field counts that we do not take are refused", async (t) => {
+test("other versions and transfer codings, and too many fields, are refused", async (t) => {
   const { ask } = await listen(t);
   const fields = (count: number) => Array.from({ length: count }, (_, i) => `X-${i}: y`);
   const coded = (coding: string) => [`Transfer-Encoding: ${coding}`, "", "0"];
@@ -140,13 +140,13 @@ test("versions, transfer codings and field counts that we do not take are refuse
   }
 });
 
-test("the authority of an address has brackets where it is IPv6", () => {
+test("the authority of an IPv6 address has brackets", () => {
   assert.equal(boundTo({ address: "127.0.0.1", family: "IPv4", port: 80 }), "127.0.0.1:80");
   assert.equal(boundTo({ address: "::1", family: "IPv6", port: 80 }), "[::1]:80");
   for (const none of [null, "/run/todo.sock", {}]) assert.equal(boundTo(none), "localhost");
 });
 
-test("on a loopback address, a server answers for itself alone; elsewhere for any name", () => {
+test("on a loopback address, the server accepts only its own names; elsewhere any name", () => {
   const rows: [host: string, publicUrl: string | undefined, ours: string[], not: string[]][] = [
     ["127.0.0.1", undefined, [], ["todo.example"]],
     ["localhost", undefined, [], ["todo.example"]],

@@ -1,4 +1,4 @@
-// HTTPS: what is different until a handshake is done, and that nothing is afterwards.
+// HTTPS: what is different before the end of a handshake, and that nothing is different after it.
 
 import assert from "node:assert/strict";
 import { createPrivateKey } from "node:crypto";
@@ -30,7 +30,7 @@ const HSTS = "max-age=15768000";
 const folder = mkdtempSync(join(tmpdir(), "todo-tls-"));
 process.on("exit", () => rmSync(folder, { recursive: true }));
 
-/** Writes a file into a folder that is gone with the test; gives its path. */
+/** Writes a file into a folder that is removed after the test. Returns its path. */
 function file(name: string, content: string): string {
   const path = join(folder, name);
   writeFileSync(path, content);
@@ -45,7 +45,7 @@ function newFiles(name: string): { TODO_TLS_CERT: string; TODO_TLS_KEY: string }
 
 const FILES = newFiles("server");
 
-test("a certificate that is of no use ends with one line that names the mend", async (t) => {
+test("a certificate that cannot be used ends the start with a line that names the mend", async (t) => {
   const { TODO_TLS_CERT: cert, TODO_TLS_KEY: key } = FILES;
   const locked = createPrivateKey(selfSigned().key).export({
     type: "pkcs8",
@@ -83,7 +83,7 @@ test("a certificate that is of no use ends with one line that names the mend", a
   }));
 });
 
-test("flags and variables mean the same, and every uri begins with https", async (t) => {
+test("flags and variables have the same effect, and every uri begins with https", async (t) => {
   const { TODO_TLS_CERT: cert, TODO_TLS_KEY: key } = FILES;
   const byFlags = run(t, ["--port", "0", "--tls-cert", cert, "--tls-key", key]);
   await byFlags.prints(/^Listening on https:\/\/127\.0\.0\.1:\d+\/ \(Ctrl-C stops it\)\n/);
@@ -96,7 +96,7 @@ test("flags and variables mean the same, and every uri begins with https", async
   assert.match(`${page.headers["link"]}`, new RegExp(`^<${server.origin}/`));
 });
 
-test("every answer over TLS says to come with HTTPS again, none without TLS does", async (t) => {
+test("every response over TLS has Strict-Transport-Security, others do not", async (t) => {
   const server = await start(t, [], FILES);
   const plain = await startBehind(t, "https://todo.example");
   const { etag = "" } = (await ask(server, "GET /tasks/1")).headers;
@@ -125,7 +125,7 @@ test("every answer over TLS says to come with HTTPS again, none without TLS does
   assert.match(malformed, new RegExp(`^Strict-Transport-Security: ${HSTS}\r$`, "mi"));
 });
 
-/** Shakes hands, and tells how that went; the version and protocol agreed on, or an error's code. */
+/** Tries a handshake. Returns the version and protocol agreed on, or the code of the error. */
 async function shakeHands(t: TestContext, server: Server, options: tls.ConnectionOptions) {
   const to = { host: "127.0.0.1", port: server.port, rejectUnauthorized: false };
   const socket = tls.connect({ ...to, ...options }).on("error", () => {});
@@ -138,8 +138,8 @@ async function shakeHands(t: TestContext, server: Server, options: tls.Connectio
   }
 }
 
-test("TLS 1.2 and up, and HTTP/1.1 in it", async (t) => {
-  // Even where Node was told to be lax.
+test("TLS 1.2 and newer, with HTTP/1.1 over it", async (t) => {
+  // Even if Node was told to allow older versions.
   const NODE_OPTIONS = "--tls-min-v1.0 --tls-cipher-list=DEFAULT@SECLEVEL=0";
   const server = await start(t, [], { ...FILES, NODE_OPTIONS });
   const only = (version: tls.SecureVersion) => ({ minVersion: version, maxVersion: version });
@@ -153,7 +153,7 @@ test("TLS 1.2 and up, and HTTP/1.1 in it", async (t) => {
   assert.equal(await shakeHands(t, server, { ALPNProtocols: ["h2"] }), "refused");
 });
 
-/** Sends bytes without TLS. All that came back, once the server has ended the connection. */
+/** Sends bytes without TLS. Returns all that came back before the server ended the connection. */
 async function sendPlain(t: TestContext, { port }: Server, bytes: string): Promise<string> {
   const socket = connect(port, "127.0.0.1").setEncoding("latin1");
   t.after(() => socket.destroy());
@@ -164,7 +164,7 @@ async function sendPlain(t: TestContext, { port }: Server, bytes: string): Promi
   return text;
 }
 
-test("HTTP without TLS is told what this port speaks", {
+test("a request without TLS gets a response that says to use https", {
   skip: !ON_NODE && "on Deno and Bun the connection ends without a word",
 }, async (t) => {
   const server = await start(t, [], FILES);
@@ -177,7 +177,7 @@ test("HTTP without TLS is told what this port speaks", {
   assert.equal(server.err, "");
 });
 
-test("what is no handshake ends the connection, and one that stalls does after 10 s", async (t) => {
+test("malformed handshakes end the connection at once, stalled ones after 10 s", async (t) => {
   const server = await start(t, [], FILES);
   const before = Date.now();
   await Promise.all([
@@ -194,7 +194,7 @@ test("what is no handshake ends the connection, and one that stalls does after 1
   assert.equal(server.err, "");
 });
 
-test("half a handshake does not hold up a stop, and a whole one is answered", async (t) => {
+test("a stop does not wait for handshakes, but for responses", async (t) => {
   const server = await start(t, [], FILES);
   const idle = await dial(t, server.port, bytes(`GET ${BASE}/tasks/1`));
   await idle.receives(/groceries/);
@@ -206,7 +206,7 @@ test("half a handshake does not hold up a stop, and a whole one is answered", as
     bytes(`POST ${BASE}/tasks`, [...fields, "Expect: 100-continue"]),
   );
   await busy.receives(/100 Continue/);
-  // Bun does not tell of handshakes under way; there a stop takes its 10 s for them.
+  // Bun does not show handshakes under way; there a stop waits 10 s for them.
   const halves = (ON_BUN ? [] : ["", "\x16\x03\x01"]).map((half) => sendPlain(t, server, half));
   assert.equal((await ask(server, "GET /tasks/1")).status, 200); // it has the halves by now
   server.child.kill("SIGTERM");
@@ -218,13 +218,13 @@ test("half a handshake does not hold up a stop, and a whole one is answered", as
   assert.ok(Date.now() - before < 5000);
 });
 
-/** Whose certificate a new connection sees. */
+/** The subject of the certificate that a new connection gets. */
 async function seen(t: TestContext, { port }: Server): Promise<string> {
   const socket = tls.connect({ host: "127.0.0.1", port, rejectUnauthorized: false });
   t.after(() => socket.destroy());
   await once(socket, "secureConnect");
   const { serialNumber } = socket.getPeerCertificate();
-  socket.destroy(); // or the server's end would reset it
+  socket.destroy(); // otherwise the server's end would reset it
   return serialNumber;
 }
 

@@ -1,4 +1,4 @@
-// Users, row by row of the contract: who may register, see, change and leave; and many passwords.
+// Users, row by row of the contract: who may register, read, change and delete an account.
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -31,7 +31,7 @@ const register = (server: Server, username: string, password = PASSWORD, email?:
 
 type Row = [line: string, ask: Ask, status: number, content?: unknown];
 
-/** Asks row by row; no answer holds anything of a password. */
+/** Asks row by row. No response may hold anything of a password. */
 async function walk(server: Server, rows: Row[]): Promise<void> {
   for (const [line, options, status, content] of rows) {
     const got = await ask(server, line, options);
@@ -48,7 +48,7 @@ function keepsQuiet({ text, headers, status }: Received): void {
   if (status < 400) assert.doesNotMatch(text, /password|salt|hash/i);
 }
 
-test("registering: 201, where the user is, and an empty list of their own", async (t) => {
+test("registering: 201, the address of the user, and an empty list", async (t) => {
   const server = await start(t, ["--quiet"]);
   const made = await register(server, "susan", PASSWORD, "susan@todo.example");
   const susan = user(server, "susan", "susan@todo.example");
@@ -84,7 +84,7 @@ const USERNAME = "must be 1 to 64 letters, digits, dots, hyphens or underscores,
 const LENGTH = "must be a string of 8 to 1024 characters, none of them a control character";
 const EMAIL = "must be a string of at most 254 characters";
 
-test("what a new user may not be like: 400, all of it in one message", async (t) => {
+test("a malformed new user is 400, with all faults in one message", async (t) => {
   const server = await start(t, ["--quiet"]);
   const ana = { username: "ana", password: PASSWORD };
   const usernames = ["", "a b", "a/b", "a:b", "a%20b", "ä", "ana\n", "a".repeat(65), null, ["ana"]];
@@ -123,7 +123,7 @@ test("what a new user may not be like: 400, all of it in one message", async (t)
     [[], object],
     ["null", object],
   ];
-  // A change is judged by the same rules.
+  // The same rules hold for a change.
   const changes = rows.filter(([content, expected]) =>
     JSON.stringify(content).includes('"username":"ana"') &&
     !JSON.stringify(expected).includes(MISSING)
@@ -142,7 +142,7 @@ test("what a new user may not be like: 400, all of it in one message", async (t)
   ]);
 });
 
-test("the shortest and the longest name, password and e-mail address there may be", async (t) => {
+test("the shortest and the longest name, password and e-mail address are accepted", async (t) => {
   const server = await start(t, ["--quiet"]);
   const longest = `.-_${"aZ9".repeat(20)}x`;
   const rows: [username: string, password: string, email: string][] = [
@@ -174,7 +174,7 @@ test("registering takes 16 KiB of content and no more", async (t) => {
   ]);
 });
 
-test("one's own user is there; any other name, there or not, is 403", async (t) => {
+test("users see their own account; any other name, whether it exists or not, is 403", async (t) => {
   const server = await start(t, ["--quiet"]);
   await register(server, "susan");
   const rows = ["susan", "nobody", "MIGUEL", "miguel%20", "%2F", "__proto__"].flatMap((name) =>
@@ -280,7 +280,7 @@ function keepAlive(t: TestContext, { port }: Server) {
   };
 }
 
-test("another password counts from the next request on, on every open connection", async (t) => {
+test("a new password is needed from the next request on, on every open connection", async (t) => {
   const server = await start(t, ["--quiet"]);
   const get = [keepAlive(t, server), keepAlive(t, server)];
   const [before, after] = [basic("miguel", "python"), basic("miguel", "battery staple")];
@@ -305,7 +305,7 @@ test("another password counts from the next request on, on every open connection
   for (const one of get) assert.equal(await one(after), 401);
 });
 
-test("the first user can sign in anew after a change in the server's first moment", async (t) => {
+test("after a change right at the start, the first user can still sign in", async (t) => {
   const server = await start(t, ["--quiet"]);
   await walk(server, [
     ["PUT /users/miguel", { content: { email: "miguel@todo.example" } }, 200],
@@ -313,7 +313,7 @@ test("the first user can sign in anew after a change in the server's first momen
   ]);
 });
 
-test("of several who want one name at once, one gets it", async (t) => {
+test("if several clients register one name at the same time, one of them gets it", async (t) => {
   const server = await start(t, ["--quiet"]);
   const passwords = ["password 1", "password 2", "password 3"];
   const answers = await Promise.all(passwords.map((word) => register(server, "susan", word)));
@@ -325,7 +325,7 @@ test("of several who want one name at once, one gets it", async (t) => {
   await walk(server, [["GET /tasks", as("susan", winner), 200, { tasks: [] }]]);
 });
 
-test("--no-registration: nobody new, and everything else as ever", async (t) => {
+test("--no-registration: nobody can register, and everything else stays the same", async (t) => {
   const server = await start(t, ["--quiet", "--no-registration"]);
   const closed = { error: "Forbidden", message: "this server takes no new users" };
   await walk(server, [

@@ -113,7 +113,7 @@ const NEEDED: Readonly<Record<string, string[][]>> = {
     ["test/service/labels.test.ts"],
     [
       "--test-name-pattern",
-      "^(each row|an operation|every|an answer)",
+      "^(each row|an operation|every|a response)",
       "test/service/openapi.test.ts",
     ],
     ["test/unit/pages.test.ts", "test/unit/house.test.ts"],
