@@ -1,4 +1,4 @@
-// Clusters as they are set up elsewhere: with TLS, with users, full, or not a cluster at all.
+// Clusters with other setups: with TLS, with users, full, or not a cluster at all.
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
@@ -26,7 +26,7 @@ async function startOne(t: TestContext, setup?: Setup) {
   return { ...cluster, member };
 }
 
-/** Asks etcd for something that no store asks for. */
+/** Sends etcd a request that no store sends. */
 async function etcd(address: string, path: string, content: object) {
   const body = JSON.stringify(content);
   const response = await fetch(`http://${address}/v3/${path}`, { method: "POST", body });
@@ -77,14 +77,14 @@ test("a token that has ended is renewed", { skip }, async (t) => {
   const store = await EtcdStore.open(url, undefined, LOGIN);
   const { id } = await store.addUser("a", HASH) ?? assert.fail();
   await member.kill();
-  await member.start(); // it has forgotten its tokens
+  await member.start(); // it has forgotten its tokens by then
   assert.equal((await store.add(id, TASK))?.id, 1);
   await member.kill();
   await member.start();
   assert.equal((await store.list(id, {}, 0, 9)).total, 1);
 });
 
-test("each wrong setup is named, and its mend", { skip }, async (t) => {
+test("the message about a wrong setup names it, and the mend", { skip }, async (t) => {
   const [plain, users, gateless, secured] = await Promise.all([
     startOne(t),
     startOne(t),
@@ -121,7 +121,7 @@ test("each wrong setup is named, and its mend", { skip }, async (t) => {
   }));
 });
 
-test("a full cluster is read, and says that it is full", { skip }, async (t) => {
+test("a full cluster can be read; a write says that it is full", { skip }, async (t) => {
   const { url, member } = await startOne(t, { flags: ["--quota-backend-bytes", `${2 ** 20}`] });
   const first = await EtcdStore.open(url);
   const user = await first.addFirst("a", HASH, [TASK]) ?? assert.fail();

@@ -1,4 +1,4 @@
-// What is the etcd store's own: what gets lost on the way, members that fail, the way to a page.
+// The etcd store alone: requests and answers that get lost, members that fail, pages of long lists.
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
@@ -28,10 +28,10 @@ let cluster: Cluster | undefined;
 before(async () => skip || (cluster = await startCluster(1)));
 after(() => cluster?.stop());
 
-const nobody = async () => `${HOST}:${await freePorts(1)}`; // listens there
+const nobody = async () => `${HOST}:${await freePorts(1)}`; // an address without a listener
 const memberOf = (cluster?: Cluster) => cluster?.members[0]?.address ?? assert.fail();
 
-/** What becomes of a request: `pass` hands it to the member. */
+/** What happens to a request. `pass` hands it to the member and returns the answer. */
 type Fate = (pass: () => Promise<string>, response: ServerResponse) => unknown;
 
 const answered: Fate = async (pass, response) => response.end(await pass());
@@ -54,7 +54,7 @@ async function open(t: TestContext) {
   const fates: Fate[] = [];
   const answers: string[] = [];
   const gateway = createServer(async (request, response) => {
-    response.setHeader("Connection", "close"); // or Deno sends again what was lost
+    response.setHeader("Connection", "close"); // otherwise Deno sends a lost request again
     const body = await text(request);
     const pass = async () => {
       const answer = await fetch(`http://${member}${request.url}`, { method: "POST", body });
@@ -95,7 +95,7 @@ const LOSSES: Record<string, Fate[]> = {
   "the leader changes": [refused(503, "etcdserver: leader changed")],
 };
 
-test("whatever is lost on the way, a write is done once", { skip }, async (t) => {
+test("whatever gets lost on the way, a write is done once", { skip }, async (t) => {
   for (const [name, write] of Object.entries(WRITES)) {
     let expected: unknown;
     for (const [loss, lost] of Object.entries(LOSSES)) {
@@ -119,7 +119,7 @@ const unrevised = (one: unknown) =>
     ? { ...one, ...("id" in one && typeof one.id === "string" ? { id: "" } : {}), revision: 0 }
     : one;
 
-test("what was refused and arrives late does nothing", { skip }, async (t) => {
+test("a write that was refused and arrives late does nothing", { skip }, async (t) => {
   for (const [name, write] of Object.entries(WRITES)) {
     const { store, user, fates, answers } = await open(t);
     const task = await store.add(user.id, TASK) ?? assert.fail();
@@ -137,7 +137,7 @@ test("what was refused and arrives late does nothing", { skip }, async (t) => {
   }
 });
 
-test("what etcd refuses is not asked again, and says why", { skip }, async (t) => {
+test("a request that etcd refuses is not repeated, and the error says why", { skip }, async (t) => {
   const { store, user, fates, answers } = await open(t);
   const rows: [status: number, says: string, error: typeof Unavailable, message: RegExp][] = [
     [429, "etcdserver: mvcc: database space exceeded", Full, /--quota-backend-bytes/],
@@ -166,7 +166,7 @@ test("what etcd refuses is not asked again, and says why", { skip }, async (t) =
   assert.equal((await store.add(user.id, TASK))?.id, 1);
 });
 
-test("a member that does not answer is given up, and the next one asked", { skip }, async (t) => {
+test("if a member does not answer, the next one is asked", { skip }, async (t) => {
   const { url, prefix, fates, store, user } = await open(t);
   const other = await EtcdStore.open(
     `etcd://${await nobody()},${memberOf(cluster)}`,
@@ -204,7 +204,7 @@ test("nothing takes longer than its deadline", { skip }, async (t) => {
   assert.ok(took < 2000, `${took} ms`);
 });
 
-test("a cluster that is not there, or is written otherwise, is named", async () => {
+test("the message names a cluster that is not there, or is written otherwise", async () => {
   await assert.rejects(EtcdStore.open(`etcd://${await nobody()}`), (error: Error) => {
     assert.ok(error instanceof Unavailable);
     assert.match(error.message, /^no member of etcd answers: .*refused/i);
@@ -318,7 +318,7 @@ async function fill(prefix: string, owner: string, count: number): Promise<void>
   }
 }
 
-/** Checks that nothing is seen of a user's task. */
+/** Asserts that a user's task cannot be seen. */
 async function isGone(store: EtcdStore, owner: string, task: Task): Promise<void> {
   assert.equal(await store.get(owner, task.id), undefined);
   assert.equal((await store.list(owner, {}, 0, 9)).total, 0);
@@ -336,7 +336,7 @@ test("a removed user's tasks are gone at once, their space later", { skip }, asy
   await fill(prefix, user.id, 3000);
   assert.equal(await count(`${prefix}task/`), 3001);
   const other = await EtcdStore.open(member, prefix);
-  // The removal is through; what frees the space gets no answer.
+  // The removal has been answered; the requests that free the space are not.
   fates.push(answered, ...Array.from({ length: 99 }, () => unanswered));
   assert.equal(await store.removeUser(user), true);
   await isGone(other, user.id, task);
@@ -347,7 +347,7 @@ test("a removed user's tasks are gone at once, their space later", { skip }, asy
   const closed = store.close();
   fates.length = 0;
   await closed;
-  const next = await EtcdStore.open(url, prefix); // goes on with it
+  const next = await EtcdStore.open(url, prefix); // continues the clearing
   while (await count(`${prefix}removed/`) > 0);
   assert.equal(await count(`${prefix}task/`), 0);
   await next.close();
@@ -380,14 +380,14 @@ test(
   },
 );
 
-test("a list is not read again and again, however long it is", { skip }, async (t) => {
+test("a list is read once, however long it is", { skip }, async (t) => {
   const { store, user, answers, prefix } = await open(t);
   await store.add(user.id, TASK);
   await fill(prefix, user.id, 20_000);
   answers.length = 0;
   let tasks = 0;
   for await (const slice of store.walk(user.id, {}, 0)) tasks += slice.length;
-  // What etcd counts to answer is what costs it time.
+  // The keys that etcd has to count cost its time.
   const counted = answers.flatMap((answer) => [...answer.matchAll(/"count":"(\d+)"/g)])
     .reduce((sum, [, count]) => sum + Number(count), 0);
   assert.equal(tasks, 20_001);
@@ -417,10 +417,10 @@ test("a request ends at its deadline, however many change the same task", { skip
     assert.ok(change.status === "fulfilled" || change.reason instanceof Unavailable);
   }
   assert.ok(took < 2500, `${took} ms`);
-  assert.ok(done >= 3, `${done} done`); // one after the other: nobody was in another's way
+  assert.ok(done >= 3, `${done} done`); // one after the other, so they did not fail each other
 });
 
-test("what nobody waits for any more is given up", { skip }, async (t) => {
+test("work that nobody waits for any more is given up", { skip }, async (t) => {
   const { store, user, answers, prefix } = await open(t);
   await store.add(user.id, TASK);
   await fill(prefix, user.id, 1000);

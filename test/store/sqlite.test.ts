@@ -1,4 +1,4 @@
-// What a SQLite file promises beyond the suite for all stores: it outlives who opened it.
+// What a SQLite file promises beyond the suite for all stores: it stays when its server ends.
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -14,7 +14,7 @@ import { INITIAL, Unavailable } from "../../lib/store/store.ts";
 import { newFile, NO_SQLITE } from "../tools/files.ts";
 
 const HASH = { password: "a hash", email: "\ud800@\0" };
-const LONG = 25_000; // tasks, more than any list compares in one go
+const LONG = 25_000; // tasks, more than any list compares at once
 
 /** A store in this file, closed after the test at the latest. */
 async function open(t: TestContext, file: string): Promise<SqliteStore> {
@@ -27,7 +27,7 @@ async function open(t: TestContext, file: string): Promise<SqliteStore> {
   return store;
 }
 
-/** The file as SQLite sees it, past the store. */
+/** The file, opened without the store. */
 async function look(t: TestContext, file: string) {
   const { DatabaseSync } = await import("node:sqlite");
   const db = new DatabaseSync(file);
@@ -42,7 +42,7 @@ function promises(promise: string, check: (t: TestContext, file: string) => Prom
 const add = async (store: SqliteStore, title: string) =>
   await store.add("1", { ...INITIAL, title }) ?? assert.fail();
 
-promises("all is there when it is opened again, tags and ids go on", async (t, file) => {
+promises("a file that is opened again has everything, and tags and ids go on", async (t, file) => {
   const before = await open(t, file);
   const user = await before.addUser("a", HASH) ?? assert.fail();
   const tasks = [await add(before, "one"), await add(before, "\0\ud83d"), await add(before, "😀")];
@@ -84,7 +84,7 @@ promises("no id comes back with a user's name, nor after every task is gone", as
   assert.equal(task?.id, 2);
 });
 
-promises("tasks of who is gone go after a start, if the last one ended first", async (t, file) => {
+promises("a start deletes what the last server left of removed users", async (t, file) => {
   const before = await open(t, file);
   await before.addUser("a", HASH);
   await before.addUser("b", HASH);
@@ -97,7 +97,7 @@ promises("tasks of who is gone go after a start, if the last one ended first", a
   assert.equal((await after.list("2", {}, 0, 1)).total, 1);
 });
 
-promises("clearing takes the tasks of nobody who is there", async (t, file) => {
+promises("clearing does not delete tasks of a user who exists", async (t, file) => {
   const before = await withLongList(t, file);
   await before.close();
   const db = await look(t, file);
@@ -114,7 +114,7 @@ promises("clearing takes the tasks of nobody who is there", async (t, file) => {
   assert.equal((await after.user("b"))?.id, "1");
 });
 
-promises("closing ends what is being cleared", async (t, file) => {
+promises("closing ends the clearing", async (t, file) => {
   const before = await withLongList(t, file);
   await before.removeUser(await before.user("a") ?? assert.fail());
   await before.close();
@@ -122,24 +122,24 @@ promises("closing ends what is being cleared", async (t, file) => {
   assert.ok(Number(left) > LONG / 2, `${left}`);
 });
 
-promises("others can read neither tasks nor hashes", async (t, file) => {
+promises("other users of the machine can read neither tasks nor hashes", async (t, file) => {
   await add((await withUser(t, file)).store, "x");
   for (const name of [file, `${file}-wal`]) assert.equal((await stat(name)).mode & 0o777, 0o600);
 });
 
-promises("text is text to any other tool", async (t, file) => {
+promises("any other tool can read the text", async (t, file) => {
   await add((await withUser(t, file)).store, "żółw 😀");
   const row = (await look(t, file)).prepare("SELECT username, title FROM tasks, users").get();
   assert.deepEqual({ ...row }, { username: "a", title: "żółw 😀" });
 });
 
-/** A copy of a file that version 1 of the tables was made in. */
+/** A copy of a file with version 1 of the tables. */
 async function copyOf(file: string, name: string): Promise<string> {
   await copyFile(new URL(name, import.meta.url), file);
   return file;
 }
 
-promises("a file of version 1 is brought over, with all of its text", async (t, file) => {
+promises("a file of version 1 is updated, with all of its text", async (t, file) => {
   const store = await open(t, await copyOf(file, "version1.sqlite"));
   const { id = "", email } = await store.user("susan") ?? assert.fail();
   assert.equal(email, "żółw\\@\0\ud800");
@@ -167,7 +167,7 @@ promises("a file of version 1 is brought over, with all of its text", async (t, 
   assert.deepEqual((await again.list(miguel.id, {}, 0, 10)).tasks, tasks);
 });
 
-promises("a new file has the tables that version 1 is brought over to", async (t, file) => {
+promises("a new file has the same tables as an updated one", async (t, file) => {
   const schemas = [];
   for (const name of [file, await copyOf(`${file}.1`, "version1.sqlite")]) {
     await (await open(t, name)).close();
@@ -177,7 +177,7 @@ promises("a new file has the tables that version 1 is brought over to", async (t
   assert.deepEqual(schemas[0], schemas[1]);
 });
 
-promises("a file whose text is not what it was is refused and left alone", async (t, file) => {
+promises("a file whose text was garbled is refused, and not changed", async (t, file) => {
   const rows: [name: string, sql: string, line: RegExp][] = [
     [
       "version1-garbled",
@@ -222,7 +222,7 @@ async function withLongList(t: TestContext, file: string): Promise<SqliteStore> 
 }
 
 promises(
-  "a long list by title lets others have their turn, and is of one moment",
+  "a search by title in a long list lets other requests run, and sees one moment",
   async (t, file) => {
     const store = await withLongList(t, file);
     let turns = 0;
@@ -259,7 +259,7 @@ promises("a page of a long list is the same from either end", async (t, file) =>
   assert.equal(total, LONG / 10);
 });
 
-promises("what cannot be written is not half written, and says so", async (t, file) => {
+promises("a write that fails has no effect, and says so", async (t, file) => {
   const { store } = await withUser(t, file);
   const task = await add(store, "x");
   const db = await look(t, file);
@@ -280,7 +280,7 @@ promises("what cannot be written is not half written, and says so", async (t, fi
   assert.equal(await store.user("b"), undefined);
 });
 
-promises("each write waits by itself, whatever happens to the clock", async (t, file) => {
+promises("each write has its own deadline, whatever happens to the clock", async (t, file) => {
   const { store } = await withUser(t, file);
   const db = await look(t, file);
   db.exec("BEGIN IMMEDIATE");
@@ -308,7 +308,7 @@ promises("a write waits for another server's", async (t, file) => {
   assert.equal((await writing).id, 1);
 });
 
-promises("a file that is not its own is left as it is", async (t, file) => {
+promises("another program's file is not changed", async (t, file) => {
   const other = await look(t, file);
   other.exec("CREATE TABLE theirs (a); INSERT INTO theirs VALUES (1)");
   await assert.rejects(SqliteStore.open(file), /^Error: cannot use .*another program's database/);
@@ -317,7 +317,7 @@ promises("a file that is not its own is left as it is", async (t, file) => {
   await assert.rejects(SqliteStore.open(file), /^Error: cannot use .*another program's database/);
 });
 
-promises("what is wrong with a file is said in a line that names the mend", async (t, file) => {
+promises("the message about a bad file is one line that names the mend", async (t, file) => {
   const folder = dirname(file);
   const newer = `${folder}/newer.sqlite`;
   await (await open(t, newer)).close();
@@ -336,7 +336,7 @@ promises("a file that cannot be written is refused", async (t, file) => {
   await (await open(t, file)).close();
   await chmod(file, 0o444);
   await chmod(dirname(file), 0o777);
-  const root = process.geteuid?.() === 0; // to whom everything is allowed
+  const root = process.geteuid?.() === 0; // root may do everything
   if (root) process.seteuid?.(65534);
   try {
     await assert.rejects(SqliteStore.open(file), /^Error: cannot use .*can be written$/);
@@ -345,7 +345,7 @@ promises("a file that cannot be written is refused", async (t, file) => {
   }
 });
 
-promises("a name that is no file's is refused, with what may be meant", async (_, file) => {
+promises("a name that is not a file's is refused, with a suggestion", async (_, file) => {
   const rows: [name: string, mend: RegExp][] = [
     [":memory:", /leave --db out/],
     ["file:tasks.sqlite?mode=memory", /the path alone/],
@@ -404,13 +404,13 @@ promises("a store that was never written to is new at its next start", async (t,
   assert.equal(second, undefined);
 });
 
-promises("two stores that make the same file at the same time share it", async (t, file) => {
+promises("two stores that create the same file at the same time share it", async (t, file) => {
   const stores = await Promise.all([1, 2, 3].map(() => open(t, file)));
   const firsts = await Promise.all(stores.map((store) => store.addFirst("a", HASH, [])));
   assert.equal(firsts.filter((user) => user !== undefined).length, 1);
 });
 
-promises("a damaged file is refused, and found out while it is in use", async (t, file) => {
+promises("a damaged file is refused, and noticed while it is in use", async (t, file) => {
   const store = await withLongList(t, file);
   await store.close();
   const whole = await readFile(file);

@@ -1,4 +1,4 @@
-// What any store promises, as a suite that is run over each kind of store.
+// What any store promises: runs one suite over each kind of store.
 
 import { randomUUID } from "node:crypto";
 import { after } from "node:test";

@@ -1,5 +1,5 @@
-// A certificate for 127.0.0.1 and localhost, signed by its own key (RFC 5280). Node reads
-// certificates and writes none; written out here, the tests need no tool and no file that expires.
+// A certificate for 127.0.0.1 and localhost, signed by its own key (RFC 5280). Node cannot write
+// certificates. So this file does, and the tests need no tool and no file that expires.
 
 import { Buffer } from "node:buffer";
 import { generateKeyPairSync, randomBytes, sign } from "node:crypto";

@@ -1,5 +1,5 @@
 // Starts an etcd cluster of its own on free ports. Its members speak to each other through
-// proxies, so that one can be cut off as a broken network does it: nothing arrives, nothing says so.
+// proxies, so that one can be cut off as by a broken network: nothing arrives, and no error tells.
 
 import assert from "node:assert/strict";
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
@@ -17,7 +17,7 @@ export const NO_ETCD = installed || process.env["CI"] === "true"
   ? false
   : "there is no etcd; on Debian it is in etcd-server";
 
-// A loopback address of its own, where there are more than one: nobody else takes ports of it.
+// Its own loopback address, if there is more than one: nothing else takes ports of it.
 const byte = () => 1 + Math.floor(Math.random() * 254);
 export const HOST = process.platform === "linux"
   ? `127.${byte()}.${byte()}.${byte()}`
@@ -33,14 +33,14 @@ export interface Member {
   start(): Promise<void>;
   /** Ends it as a power cut does. */
   kill(): Promise<void>;
-  /** Lets nothing through between it and the others; then everything again. */
+  /** Cuts the connections to the other members, or restores them. */
   cut(off: boolean): void;
 }
 
 /** A cluster that serves clients. */
 export interface Cluster {
   readonly members: readonly Member[];
-  /** What a store is opened with. */
+  /** The URL that opens a store. */
   readonly url: string;
   stop(): Promise<void>;
 }
@@ -48,7 +48,7 @@ export interface Cluster {
 const START_MS = 30_000;
 const ELECT_MS = 30_000;
 
-/** Waits until an etcd serves clients: until then it looks for the other members. To what it logged. */
+/** Waits until an etcd has found the other members and serves clients. Returns what it logged. */
 export async function serving(child: ChildProcessWithoutNullStreams): Promise<string> {
   let log = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => log += text);
@@ -74,13 +74,13 @@ interface Status {
   readonly leader?: string;
 }
 
-/** How a cluster is unlike others: TLS with these files, and more flags. */
+/** Options of a cluster: TLS with these files, and more flags. */
 export interface Setup {
   readonly tls?: { readonly cert: string; readonly key: string };
   readonly flags?: readonly string[];
 }
 
-/** Starts a cluster of so many members. One alone is there sooner. */
+/** Starts a cluster of so many members. A single member is ready sooner. */
 export async function startCluster(
   size: number,
   { tls, flags = [] }: Setup = {},
@@ -110,7 +110,7 @@ export async function startCluster(
       peer: `${HOST}:${peers[i]}`,
       async start() {
         const started = child = spawn("etcd", args);
-        process.once("exit", () => started.kill("SIGKILL")); // should a test end without a word
+        process.once("exit", () => started.kill("SIGKILL")); // if a test process ends early
         const log = await serving(child);
         const [, id = ""] = /"local-member-id":"(\w+)"/.exec(log) ?? [];
         network.ids.set(id, name);
@@ -143,7 +143,7 @@ export async function startCluster(
   };
 }
 
-/** The member that leads, of those that answer. */
+/** The leader, as the members that answer see it. */
 export async function leaderOf({ members }: Cluster): Promise<Member> {
   for (const start = performance.now(); performance.now() < start + ELECT_MS;) {
     for (const member of members) {
@@ -174,14 +174,14 @@ export async function freePorts(count: number, host = HOST): Promise<number[]> {
   return ports;
 }
 
-/** A connection between two members, who are known by name. */
+/** A connection between two members, with their names. */
 interface Wire {
   readonly from: string;
   readonly to: string;
   readonly ends: readonly [Socket, Socket];
 }
 
-/** What members send each other passes through here. */
+/** The proxies between the members. */
 class Network {
   /** The names of members by the ids that they send. */
   readonly ids = new Map<string, string>();
@@ -189,7 +189,7 @@ class Network {
   readonly #wires = new Set<Wire>();
   readonly #off = new Set<string>();
 
-  /** Listens for what is meant for a member, who listens on a port of its own. */
+  /** Listens for bytes to a member, which itself listens on another port. */
   proxy(to: string, port: number): Promise<number> {
     const proxy = createServer({ noDelay: true }, (caller) => {
       caller.once("data", (bytes) => {
@@ -224,7 +224,7 @@ class Network {
     for (const { ends } of this.#wires) ends[0].destroy();
   }
 
-  /** Lets bytes through, or leaves them where they are. */
+  /** Lets bytes through, or stops reading them. */
   #carry({ from, to, ends: [one, other] }: Wire): void {
     one.unpipe(other);
     other.unpipe(one);

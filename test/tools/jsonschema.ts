@@ -1,5 +1,5 @@
-// A JSON Schema validator (2020-12) that knows the keywords of lib/openapi/openapi.json. At any other one it
-// throws, so that no rule is passed over in silence.
+// A JSON Schema validator (2020-12) for the keywords of lib/openapi/openapi.json. It throws at any
+// other keyword, so that no rule is ignored.
 
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
@@ -17,7 +17,7 @@ function isObject(value: unknown): value is Members {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Compiles a schema. Throws where it is none, or has a keyword that is not known here. */
+/** Compiles a schema. Throws if it is malformed, or has a keyword that is not known here. */
 export function compile(schema: unknown, resolve: Resolve): Check {
   assert.ok(isObject(schema), "a schema is an object");
   const checks = Object.entries(schema).map(([name, says]) => {
@@ -47,7 +47,7 @@ const FORMATS: Readonly<Record<string, (text: string) => boolean>> = {
   password: () => true, // says how to show it, not how it must be
 };
 
-/** Each keyword, as a function from what it says to a check. */
+/** Each keyword, as a function from its value to a check. */
 const KEYWORDS: Readonly<Record<string, (says: unknown, context: Context) => Check>> = {
   description: () => SILENT,
   $ref: (says, { resolve }) => compile(resolve(text(says)), resolve),
@@ -60,7 +60,7 @@ const KEYWORDS: Readonly<Record<string, (says: unknown, context: Context) => Che
       `none of ${JSON.stringify(says)}`,
     );
   },
-  // What is said of strings, numbers, objects and arrays says nothing of other values.
+  // A keyword for strings, numbers, objects or arrays ignores values of other types.
   pattern: (says) => {
     const pattern = new RegExp(text(says), "u");
     return ofText((value) => pattern.test(value), `not like ${pattern}`);
@@ -117,7 +117,7 @@ const ofNumber = (is: (value: number) => boolean, fault: string) =>
 const ofObject = (check: (value: Members, at: string) => string[]): Check => (value, at = "$") =>
   isObject(value) ? check(value, at) : [];
 
-/** What a table has under this name, or a failure. */
+/** The entry of a table with this name. Throws if there is none. */
 function one<T>(table: Readonly<Record<string, T>>, name: unknown): T {
   const found = Object.hasOwn(table, text(name)) ? table[text(name)] : undefined;
   assert.ok(found !== undefined, `${name} is not known`);

@@ -1,4 +1,4 @@
-// Holds every answer of the black-box tests against lib/openapi/openapi.json.
+// Compares every request and response of the black-box tests with lib/openapi/openapi.json.
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -10,7 +10,7 @@ export const DOCUMENT: unknown = JSON.parse(
   readFileSync(new URL("../../lib/openapi/openapi.json", import.meta.url), "utf8"),
 );
 
-/** What stands under these names, through every $ref on the way; undefined where nothing does. */
+/** The value under these names, through each $ref on the way. Undefined if there is none. */
 export function find(value: unknown, ...names: string[]): unknown {
   let found = follow(value);
   for (const name of names) {
@@ -25,7 +25,7 @@ export function find(value: unknown, ...names: string[]): unknown {
 const follow = (value: unknown): unknown =>
   typeof value === "object" && value !== null && "$ref" in value ? resolve(value.$ref) : value;
 
-/** What a $ref of the document leads to. */
+/** The value that a $ref of the document leads to. */
 export function resolve(ref: unknown): unknown {
   const [start, ...names] = text(ref).split("/").map((name) => name.replaceAll("~1", "/"));
   const found = find(DOCUMENT, ...names);
@@ -33,7 +33,7 @@ export function resolve(ref: unknown): unknown {
   return found;
 }
 
-/** The members, or the items, of what stands there; none where nothing does. */
+/** The members or items of the value under these names; none if there is no value. */
 export const members = (value: unknown, ...names: string[]): Members =>
   object(find(value, ...names) ?? {});
 export const items = (value: unknown, ...names: string[]): unknown[] =>
@@ -41,14 +41,14 @@ export const items = (value: unknown, ...names: string[]): unknown[] =>
 
 const compiled = new Map<unknown, Check>();
 
-/** The faults of a value by a schema of the document, each with its place, which begins as told. */
+/** The faults of a value by a schema of the document, each with its place below `at`. */
 export function faults(schema: unknown, value: unknown, at: string): string[] {
   const check = compiled.get(schema) ?? compile(schema, resolve);
   compiled.set(schema, check);
   return check(value, at);
 }
 
-/** The same for what travels as text: a field, or a parameter. */
+/** The same for a value that is sent as text: a field, or a parameter. */
 export function faultsOfText(schema: unknown, sent: string, at: string): string[] {
   const type = find(schema, "type");
   if (type === "integer" && /^\d+$/.test(sent)) return faults(schema, Number(sent), at);
@@ -64,7 +64,7 @@ export const parameters = (item: unknown, method: string, where: string): unknow
 /** The path of the server's address. */
 export const SERVER = new URL(text(find(DOCUMENT, "servers", "0", "url"))).pathname;
 
-/** What the document has for a path below the server's, and the values of the path's parameters. */
+/** The document's item for a path below the server's, and the values of the path's parameters. */
 function place(path: string): { item?: unknown; values: Readonly<Record<string, string>> } {
   for (const [template, item] of Object.entries(members(DOCUMENT, "paths"))) {
     const pattern = template.replaceAll(".", "\\.").replace(/\{(\w+)\}/g, (_, name: string) => {
@@ -77,7 +77,7 @@ function place(path: string): { item?: unknown; values: Readonly<Record<string, 
   return { values: {} };
 }
 
-/** As the server sees it: each segment decoded, but for what would then be a part of the path. */
+/** A path as the server sees it: each segment is decoded, except for a slash in it. */
 function normalise(path: string): string {
   try {
     return path.split("/").map((part) => encodeURIComponent(decodeURIComponent(part))).join("/");
@@ -94,7 +94,7 @@ interface Sent {
   readonly content: string | Uint8Array | undefined;
 }
 
-/** An answer as it came. */
+/** A response as it was received. */
 interface Got {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
@@ -102,7 +102,7 @@ interface Got {
   readonly json: unknown;
 }
 
-/** Passes an answer on when it, and the request if it was taken, are as the document says. */
+/** Returns a response if it, and the request if it succeeded, are as the document says. */
 export function described<T extends Got>(sent: Sent, got: T): T {
   const [path = "", query = ""] = sent.target.split("?");
   if (!path.startsWith(`${SERVER}/`)) return got; // nothing of the document
@@ -118,7 +118,7 @@ export function described<T extends Got>(sent: Sent, got: T): T {
   return got;
 }
 
-/** What the document has for this status: at the operation, or else for requests of all kinds. */
+/** The document's response for this status: of the operation, otherwise of all requests. */
 function responseTo(item: unknown, method: string, status: string): unknown {
   const here = find(item, method, "responses", status);
   if (here !== undefined) return here;
@@ -144,7 +144,7 @@ function judgeResponse(response: unknown, got: Got, isHead: boolean): string[] {
   return [...fields, ...faults(schema, got.json, "$")];
 }
 
-/** The faults of a request that was taken. What the service ignores is none. */
+/** The faults of a request that succeeded. Things that the service ignores are no faults. */
 function judgeRequest(
   item: unknown,
   method: string,

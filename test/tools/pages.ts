@@ -1,5 +1,5 @@
-// The pages of the project: README.md and those of the folders. What a test needs to hold them to
-// their word.
+// The pages of the project: README.md and those of the folders. Reads their blocks and tables, so
+// that tests can check these.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -11,7 +11,7 @@ const ROOT = new URL("../..", import.meta.url);
 export const read = (file: string) =>
   readFileSync(new URL(file, ROOT), "utf8").replaceAll("\r\n", "\n");
 
-/** The files below a folder, such as `lib/`, or in the project's own, "". */
+/** The files below a folder, such as `lib/`, or, for "", all files of the project. */
 export function filesIn(folder: string): string[] {
   return readdirSync(new URL(folder === "" ? "." : folder, ROOT), { withFileTypes: true })
     .filter(({ name }) => name !== "node_modules" && name !== ".git")
@@ -70,7 +70,7 @@ export const NO_CURL = Number(/^curl (\d+\.\d+)/.exec(version)?.[1] ?? 0) >= 7.8
   ? false
   : "the transcripts need sh, and curl 7.84 or newer";
 
-/** What stands after `$ ` in console blocks, and what is printed below it. */
+/** The commands after `$ ` in console blocks, and the output that is shown below each. */
 export function transcript(blocks: readonly Block[]): { command: string; printed: string }[] {
   const texts = blocks.filter(({ language }) => language === "console").map(({ text }) => text);
   return texts.flatMap((text) => text.split(/^\$ /m).slice(1)).map((text) => {

@@ -10,15 +10,15 @@ export interface Proxy {
   readonly origin: string;
   /** Method and path of each request for the API so far, such as `GET /tasks`. */
   asked: string[];
-  /** Answers in the server's place. Returns false where it leaves that to the server. */
+  /** Responds in place of the server. Returns false if the server should respond. */
   answer(line: string, response: http.ServerResponse): boolean;
   /** Changes the header fields of the server's responses. */
   spoil(headers: http.IncomingHttpHeaders): http.IncomingHttpHeaders;
-  /** Waited for before a request is passed on. */
+  /** A request is passed on only when this has resolved. */
   gate: Promise<unknown>;
 }
 
-/** Starts a proxy on a free port, ended with the test. */
+/** Starts a proxy on a free port. It ends with the test. */
 export async function startProxy(t: TestContext, server: Server): Promise<Proxy> {
   const listener = http.createServer(async (request, response) => {
     const { method, headers, url = "" } = request;

@@ -1,4 +1,4 @@
-// Starts a real server as a user starts it, and speaks to it: through node's client, or byte by
+// Starts a real server as a user starts it, and sends requests: through node's client, or byte by
 // byte. TODO_SERVER names another command, such as `deno run -A server.ts`; TODO_TEST_DB=sqlite or
 // TODO_TEST_DB=etcd gives each server a database of its own. With TODO_TLS_CERT and TODO_TLS_KEY both
 // sides speak TLS. So any test of a server can be run with all of these.
@@ -17,7 +17,7 @@ import * as tls from "node:tls";
 import { described } from "./openapi.ts";
 import { newFile } from "./files.ts";
 
-/** What starts the server, and whether that is Node: Deno and Bun parse HTTP in their own way. */
+/** The command that starts the server, and its runtime: Deno and Bun parse HTTP in other ways. */
 export const COMMAND = process.env["TODO_SERVER"] ?? `${process.execPath} --import tsx server.ts`;
 export const ON_DENO = /\bdeno\b/.test(COMMAND);
 export const ON_BUN = /\bbun\b/.test(COMMAND);
@@ -34,11 +34,11 @@ export interface Running {
   readonly ended: Promise<{ code: number | null; signal: string | null }>;
   out: string;
   err: string;
-  /** Resolves when the two outputs together match. Rejects when it ends without. */
+  /** Resolves when the two outputs together match. Rejects if the command ends before. */
   prints(pattern: RegExp): Promise<RegExpExecArray>;
 }
 
-/** Runs the server's command with these arguments and variables; ended with the test at the latest. */
+/** Runs the server's command with these arguments and variables. It ends with the test. */
 export function run(
   t: TestContext,
   args: string[] = [],
@@ -74,7 +74,7 @@ export function run(
   return running;
 }
 
-/** For each port that speaks TLS the certificate to be seen there, which no authority has signed. */
+/** The certificate for each port that speaks TLS. No authority has signed it. */
 const certificates = new Map<number, Buffer>();
 
 /** A server that listens. */
@@ -119,7 +119,7 @@ async function newDatabase(t: TestContext): Promise<string> {
   return cluster.url;
 }
 
-/** An answer, its content also as JSON where it is. */
+/** A response, with its content also as JSON if it is JSON. */
 export interface Received {
   readonly status: number;
   readonly headers: http.IncomingHttpHeaders;
@@ -127,17 +127,17 @@ export interface Received {
   readonly json: unknown;
 }
 
-/** What to send beside method and path. As miguel and, with content, as JSON unless said otherwise. */
+/** What to send beside method and path. By default as miguel and, with content, as JSON. */
 export interface Ask {
   readonly headers?: Record<string, string>;
-  /** Sent as JSON, but a string or bytes as they are. */
+  /** Sent as JSON, except for a string or bytes, which are sent as they are. */
   readonly content?: unknown;
   readonly authorization?: string | undefined;
 }
 
 /**
- * One request through node's client: `ask(server, "GET /tasks")`. A path beginning with `//` is
- * whole. Rejects where the answer is not as lib/openapi/openapi.json describes it.
+ * Sends a request through node's client: `ask(server, "GET /tasks")`. After `//` a path is from the
+ * root. Rejects if the response is not as lib/openapi/openapi.json describes it.
  */
 export function ask(server: Server, line: string, options: Ask = {}): Promise<Received> {
   const [method = "", target = ""] = line.split(" ");
@@ -175,20 +175,20 @@ export function ask(server: Server, line: string, options: Ask = {}): Promise<Re
   return answer.then((got) => described({ method, target: path, headers, content: body }, got));
 }
 
-/** A connection of one's own, for what no client library would send. */
+/** A client on a bare connection, for bytes that no client library would send. */
 export interface RawClient {
   readonly socket: net.Socket;
-  /** All that came so far. */
+  /** Everything received so far. */
   text: string;
-  /** Resolves when what came matches, with all that came. Rejects when the server ends before. */
+  /** Resolves with `text` when it matches. Rejects if the server ends the connection before. */
   receives(pattern: RegExp): Promise<string>;
-  /** All that came, once the server has ended the connection. */
+  /** Everything received, once the server has ended the connection. */
   readonly closed: Promise<string>;
-  /** Vanishes, as a client that crashes. */
+  /** Resets the connection, like a client that crashes. */
   reset(): void;
 }
 
-/** Opens a connection that nobody reads yet, under TLS where the port speaks it. */
+/** Opens a connection that nobody reads yet, with TLS if the port speaks it. */
 export async function open(t: TestContext, port: number) {
   const connection = net.connect(port, "127.0.0.1");
   const ca = certificates.get(port);
@@ -241,7 +241,7 @@ export function bytes(line: string, fields: string[] = [], content?: string): st
   return `${head.join("\r\n")}\r\n\r\n${content ?? ""}`;
 }
 
-/** The statuses of the answers in what a connection received. */
+/** The statuses of the responses in the bytes that a connection received. */
 export function statuses(text: string): number[] {
   return [...text.matchAll(/HTTP\/1\.1 (\d{3}) [^\r\n]*\r\n/g)].map(([, status]) => Number(status));
 }

@@ -13,13 +13,13 @@ export const task = (fields: Partial<TaskFields> = {}): TaskFields => ({
   ...fields,
 });
 
-/** What a user has, if a test is about something else. */
+/** The fields of a user, for tests that are about something else. */
 export const HASH = { password: "a hash", email: "" };
 
 /** The longest text that a request can bring, in characters. */
 export const LONG = 64 * 1024;
 
-/** Adds a task. A test says as much of it as it is about. */
+/** Adds a task with the fields that a test is about. */
 export async function add(
   store: Store,
   owner: string,
@@ -61,7 +61,7 @@ export async function all(store: Store, owner: string, filter: Filter = {}): Pro
   return [...tasks, ...rest];
 }
 
-/** Everything that a walk gives. After each slice, `meanwhile` has its turn. */
+/** Everything that a walk returns. `meanwhile` is called after each slice. */
 export async function walked(
   store: Store,
   owner: string,
@@ -88,7 +88,7 @@ export interface Kind {
   readonly many: number;
   /** Whether a store that is opened again has everything that was there when it was closed. */
   readonly lasts: boolean;
-  /** Finds a place for a new store, and gives what opens a store there. */
+  /** Finds a place for a new store, and returns a function that opens a store there. */
   place(t: TestContext): Promise<() => Promise<Store>>;
 }
 
@@ -97,7 +97,7 @@ export interface Place {
   readonly store: Store;
   /** Closes the store and opens it again. */
   reopen(): Promise<Store>;
-  /** Opens another store at the same place, as another server does; of a kind that lasts. */
+  /** Opens another store at the same place, as another server does. For kinds that last. */
   another(): Promise<Store>;
   /** Opens a store at a new place. */
   elsewhere(): Promise<Store>;

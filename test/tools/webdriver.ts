@@ -1,5 +1,5 @@
 // Drives Debian's Chromium through ChromeDriver: the W3C WebDriver protocol is JSON over HTTP, so
-// `fetch` is all it takes (w3.org/TR/webdriver2). What is waited for is a condition, never a time.
+// `fetch` is enough (w3.org/TR/webdriver2). Tests wait for a condition, never for a time.
 
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 
-/** Why there can be no browser here; false where there is one, and in CI, where there must be. */
+/** Why there is no browser here; false if there is one, and in CI, where there must be one. */
 export const NO_BROWSER = process.env["CI"] === "true" ||
     ["chromedriver", "chromium"].every((name) => spawnSync(name, ["--version"]).status === 0)
   ? false
@@ -26,7 +26,7 @@ const ARGUMENTS = [
   "--disable-sync",
   "--hide-scrollbars",
 ];
-const DEADLINE = 15_000; // ms, for whatever is waited for
+const DEADLINE = 15_000; // ms, for each condition
 
 /** Keys that are no characters (WebDriver §17.4.2). */
 export const KEY = {
@@ -111,7 +111,7 @@ export class Browser {
     }
   }
 
-  /** Ends it, and all that it left behind. */
+  /** Ends the browser, and removes its files. */
   async close(): Promise<void> {
     await command(this.#session, "DELETE").finally(this.#end);
   }
@@ -142,7 +142,7 @@ export class Browser {
     return this.#post("execute/async", { script, args });
   }
 
-  /** Waits until an expression of the page's is true, and gives its value. */
+  /** Waits until an expression in the page is true, and returns its value. */
   async until(expression: string, ...args: unknown[]): Promise<unknown> {
     const script = `const args = [...arguments], done = args.pop();
       const look = () => {
@@ -153,7 +153,7 @@ export class Browser {
     try {
       return await this.#post("execute/async", { script, args });
     } catch (error) {
-      // The page that was asked gave way to the next one: ask that.
+      // Another page has replaced the one that was asked: ask that.
       if (/unloaded|navigation/.test(`${error}`)) return await this.until(expression, ...args);
       const text = await this.run("return document.body.innerText").catch(() => "");
       throw new Error(`never: ${expression} ${JSON.stringify(args)}\n${text}`, { cause: error });
@@ -211,7 +211,7 @@ export class Browser {
     await this.click(await this.button(button));
   }
 
-  /** Types into the field with this label, in the place of what stands there. */
+  /** Replaces the text of the field with this label, by typing. */
   async fill(label: string, text: string): Promise<void> {
     const field = await this.field(label);
     await this.#post(`element/${idOf(field)}/clear`);
@@ -246,7 +246,7 @@ export class Browser {
     await this.cdp("Network.emulateNetworkConditions", { offline: false, latency, ...speed });
   }
 
-  /** What a screen reader makes of an element. */
+  /** What a screen reader says of an element. */
   async label(element: unknown): Promise<string> {
     return String(await this.#get(`element/${idOf(element)}/computedlabel`));
   }
@@ -255,7 +255,7 @@ export class Browser {
     return String(await this.#get(`element/${idOf(element)}/computedrole`));
   }
 
-  /** Opens another window and turns to it. */
+  /** Opens another window and switches to it. */
   async newWindow(): Promise<string> {
     const { handle } = await this.#post("window/new", { type: "window" }) as { handle: string };
     await this.turnTo(handle);
@@ -310,12 +310,12 @@ export class Browser {
     return String(await this.#get("screenshot"));
   }
 
-  /** What came to the console since the last time. */
+  /** The entries of the console since the last call. */
   async console(): Promise<Entry[]> {
     return await this.#post("se/log", { type: "browser" }) as Entry[];
   }
 
-  /** The addresses of all that was asked for since the last time, by whomever. */
+  /** The addresses of all requests since the last call. */
   async requests(): Promise<string[]> {
     const entries = await this.#post("se/log", { type: "performance" }) as Entry[];
     return entries.flatMap(({ message }) => {

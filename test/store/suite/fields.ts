@@ -1,4 +1,4 @@
-// What any store promises of each field of a task, fields that are added one day too.
+// What any store promises of each field of a task, and of fields that are added later.
 
 import assert from "node:assert/strict";
 import { INITIAL } from "../../../lib/store/store.ts";

@@ -45,7 +45,7 @@ function filtersOf(name: string): [filter: Filter, passes: (task: Task) => boole
 export function filterPromises(kind: Kind): void {
   testUsers(
     kind,
-    "each filter holds in list, total, page and walk, and so do two",
+    "each filter works in list, total, page and walk, and so do two together",
     async (place) => {
       const { store, a, b } = place;
       const tasks: Task[] = [];

@@ -1,4 +1,4 @@
-// What a store promises that lasts: all is there when it is opened again.
+// What a lasting store promises: everything is there when it is opened again.
 
 import assert from "node:assert/strict";
 import {
@@ -14,7 +14,7 @@ import {
 
 /** Makes tests of a store that is closed and opened again at the same place. */
 export function lastingPromises(kind: Kind): void {
-  testUsers(kind, "all is there when it is opened again, and numbers go on", async (place) => {
+  testUsers(kind, "a store that is opened again has everything, and numbers go on", async (place) => {
     const { store: before, a, b } = place;
     const tasks = [await add(before, a.id), await add(before, a.id, { title: "\0\ud83d" })];
     const old = await add(before, a.id, { title: "😀", description: "x" });
@@ -50,7 +50,7 @@ export function lastingPromises(kind: Kind): void {
     assert.equal((await add(after, again.id)).id, task.id + 1);
   });
 
-  testNew(kind, "a first user is the first for ever", async (place) => {
+  testNew(kind, "a store has a first user only once", async (place) => {
     const first = await place.store.addFirst("a", HASH, [task()]) ?? assert.fail();
     const again = await place.reopen();
     assert.equal(await again.addFirst("a", HASH, [task()]), undefined);

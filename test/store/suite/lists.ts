@@ -1,4 +1,4 @@
-// What any store promises of lists and walks, long ones above all.
+// What any store promises of lists and walks, above all of long ones.
 
 import assert from "node:assert/strict";
 import type { Filter } from "../../../lib/store/filter.ts";
@@ -6,9 +6,9 @@ import { SLICE, type Task, Unavailable } from "../../../lib/store/store.ts";
 import { add, addMany, addUser, all, idsOf, type Kind, LONG } from "../../tools/stores.ts";
 import { testUsers, walked } from "../../tools/stores.ts";
 
-const FAR = 1e17; // where the greatest page that may be asked for begins
+const FAR = 1e17; // the offset of the last page that a client may ask for
 
-/** A slice is short: without its last task it has no more characters than a slice may have. */
+/** Asserts that a slice is short: without its last task it is within the limit of characters. */
 function isSlice(tasks: readonly Task[], name: string): void {
   const characters = tasks.slice(0, -1)
     .reduce((sum, { title, description }) => sum + title.length + description.length, 0);
@@ -20,7 +20,7 @@ function isSlice(tasks: readonly Task[], name: string): void {
 export function listPromises(kind: Kind): void {
   const { many } = kind;
 
-  testUsers(kind, "a part is so many tasks after so many, of all that pass", async (place) => {
+  testUsers(kind, "a part is the next `limit` tasks that pass, after `offset`", async (place) => {
     const { store, a } = place;
     for (let i = 0; i < 9; i++) {
       await add(store, a.id, { title: i % 3 === 0 ? "x" : "y", done: i % 2 === 0 });
@@ -40,7 +40,7 @@ export function listPromises(kind: Kind): void {
     }
   });
 
-  testUsers(kind, "every task is found among 1000 of which many are gone", async (place) => {
+  testUsers(kind, "every task is found among 1000, after many were removed", async (place) => {
     const { store, a, b } = place;
     const added = await addMany(
       store,
@@ -73,7 +73,7 @@ export function listPromises(kind: Kind): void {
 
   testUsers(
     kind,
-    "a list is of one moment and has its revision, whatever changes",
+    "a list shows one moment and has its revision, whatever changes",
     async (place) => {
       const { store, a } = place;
       await addMany(store, many, (i) => [a.id, { title: `${i}` }]);
@@ -97,7 +97,7 @@ export function listPromises(kind: Kind): void {
     },
   );
 
-  testUsers(kind, "a walk goes through all in order, in slices", async ({ store, a, b }) => {
+  testUsers(kind, "a walk returns all tasks in order, in slices", async ({ store, a, b }) => {
     await addMany(
       store,
       many,
@@ -119,7 +119,7 @@ export function listPromises(kind: Kind): void {
     }
   });
 
-  testUsers(kind, "a walk sees what is there from its start to its end, once", async (place) => {
+  testUsers(kind, "a walk sees what exists from its start to its end, once", async (place) => {
     const { store, a } = place;
     for (const filter of [{}, { done: "false" }]) {
       const states = new Map<number, Task>(); // by revision, every state that a task was in
@@ -158,7 +158,7 @@ export function listPromises(kind: Kind): void {
     }
   });
 
-  testUsers(kind, "a walk ends when its owner is removed, whoever comes next", async (place) => {
+  testUsers(kind, "a walk ends when its owner is removed, even for a new owner", async (place) => {
     const { store, a } = place;
     const tasks = await addMany(store, many, () => [a.id]);
     let slices = 0;

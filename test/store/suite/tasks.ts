@@ -15,7 +15,7 @@ const STRINGS = [
   String.fromCharCode(...Array.from({ length: 32768 }, (_, unit) => 65535 - unit)),
 ];
 
-/** Owners that nobody is, whatever the ids of a store look like. */
+/** Ids that no owner has, whatever the ids of a store look like. */
 const NOBODY = ["a", "A", "", "a/", "-1", "__proto__", "toString"];
 
 /** Makes tests of a store's tasks. */
@@ -29,7 +29,7 @@ export function taskPromises(kind: Kind): void {
     assert.deepEqual(await all(store, a.id), tasks);
   });
 
-  testUsers(kind, "a task that was added is what is read, whatever its texts", async (place) => {
+  testUsers(kind, "a task is read as it was added, whatever its texts", async (place) => {
     const { store, a } = place;
     for (const [i, text] of STRINGS.entries()) {
       const fields = task({ title: text, description: STRINGS.at(-i) ?? "", done: i % 2 === 0 });
@@ -56,7 +56,7 @@ export function taskPromises(kind: Kind): void {
     assert.deepEqual(await all(store, a.id), [mine]);
   });
 
-  testUsers(kind, "nobody but a user has a list to add to; no id is used up", async (place) => {
+  testUsers(kind, "an owner who does not exist gets no task, and no id is used up", async (place) => {
     const { store, a } = place;
     for (const owner of NOBODY) {
       assert.equal(await store.add(owner, task()), undefined, owner);
@@ -78,7 +78,7 @@ export function taskPromises(kind: Kind): void {
     assert.deepEqual([...idsOf(tasks.map(([, task]) => task)), ...idsOf(later)], [1, 2, 4, 5, 6]);
   });
 
-  testUsers(kind, "what is added at the same time gets an id each", async ({ store, a }) => {
+  testUsers(kind, "tasks added at the same time get different ids", async ({ store, a }) => {
     const titles = Array.from({ length: 20 }, (_, i) => `${i}`);
     const tasks = await Promise.all(titles.map((title) => add(store, a.id, { title })));
     assert.deepEqual(idsOf(tasks).sort((x, y) => x - y), titles.map((title) => Number(title) + 1));
@@ -104,7 +104,7 @@ export function taskPromises(kind: Kind): void {
     }
   });
 
-  testUsers(kind, "what was read stays as it was", async ({ store, a }) => {
+  testUsers(kind, "a task object that was read stays as it was", async ({ store, a }) => {
     const old = { ...await add(store, a.id, { title: "old" }) };
     const read = await store.get(a.id, old.id);
     const { tasks, total } = await store.list(a.id, {}, 0, 10);
@@ -184,7 +184,7 @@ export function taskPromises(kind: Kind): void {
     assert.ok(tries > 2 && tries <= 10, `${tries} tries`);
   });
 
-  testUsers(kind, "where there is no such task, the result says so", async ({ store, a }) => {
+  testUsers(kind, "if there is no such task, the result says so", async ({ store, a }) => {
     const mine = await add(store, a.id);
     for (const id of [0, -1, 1.5, 2, 999, 2 ** 53, 1e300, Infinity]) {
       assert.equal(await store.get(a.id, id), undefined, `${id}`);
@@ -194,7 +194,7 @@ export function taskPromises(kind: Kind): void {
     assert.deepEqual(await all(store, a.id), [mine]);
   });
 
-  testUsers(kind, "every write gives a revision that never was before", async (place) => {
+  testUsers(kind, "every write makes a new revision", async (place) => {
     const { store, a, b } = place;
     const revisions = [a.revision, b.revision];
     let user = a;
@@ -211,7 +211,7 @@ export function taskPromises(kind: Kind): void {
     assert.equal(new Set(revisions).size, revisions.length, `${revisions}`);
   });
 
-  testUsers(kind, "a list's revision is renewed by its owner's changes alone", async (place) => {
+  testUsers(kind, "only changes of its owner renew a list's revision", async (place) => {
     const { store, a, b } = place;
     const mine = await add(store, a.id);
     const other = await add(store, b.id);

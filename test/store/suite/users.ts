@@ -14,7 +14,7 @@ const FIRST = [task({ title: "one" }), task({ title: "two", done: true })];
 
 /** Makes tests of a store's accounts. */
 export function userPromises(kind: Kind): void {
-  testUsers(kind, "a user that was added is what is read", async ({ store, a, b }) => {
+  testUsers(kind, "a user is read as they were added", async ({ store, a, b }) => {
     const { id, revision } = a;
     assert.ok(typeof id === "string" && id !== "");
     assert.deepEqual(a, { id, username: "a", ...HASH, revision });
@@ -36,7 +36,7 @@ export function userPromises(kind: Kind): void {
     for (const none of ["c", "", "a/"]) assert.equal(await store.user(none), undefined, none);
   });
 
-  testUsers(kind, "a name is one user's only", async ({ store, a }) => {
+  testUsers(kind, "only one user can have a name", async ({ store, a }) => {
     const mine = await add(store, a.id);
     assert.equal(await store.addUser("a", { password: "another", email: "b" }), undefined);
     assert.deepEqual([await store.user("a"), await all(store, a.id)], [a, [mine]]);
@@ -74,12 +74,12 @@ export function userPromises(kind: Kind): void {
     assert.equal(await store.user("a"), undefined);
   });
 
-  testUsers(kind, "a change of a task changes nothing of its owner", async ({ store, a }) => {
+  testUsers(kind, "a change of a task does not change its owner", async ({ store, a }) => {
     await store.remove(a.id, await add(store, a.id));
     assert.deepEqual(await store.user("a"), a);
   });
 
-  testUsers(kind, "a user takes the tasks along and leaves the ids behind", async (place) => {
+  testUsers(kind, "a removed user's tasks are gone, and their ids stay used", async (place) => {
     const { store, a, b } = place;
     const kept = await add(store, b.id);
     const newest = await add(store, a.id);
@@ -99,7 +99,7 @@ export function userPromises(kind: Kind): void {
     assert.deepEqual([await store.user("b"), await all(store, b.id)], [b, [kept]]);
   });
 
-  testUsers(kind, "an account that is registered again is somebody else's", async (place) => {
+  testUsers(kind, "a name that is registered again is a new account", async (place) => {
     const { store, a, b } = place;
     const before: User[] = [];
     let user = b; // the newest account: its number must not come back
@@ -127,7 +127,7 @@ export function userPromises(kind: Kind): void {
     }
   });
 
-  testNew(kind, "the first user comes with their tasks, and once", async ({ store }) => {
+  testNew(kind, "the first user is added with their tasks, and only once", async ({ store }) => {
     const first = await store.addFirst("a", HASH, FIRST) ?? assert.fail();
     const tasks = await all(store, first.id);
     const isThere = async () => {
@@ -154,13 +154,13 @@ export function userPromises(kind: Kind): void {
     assert.equal((await add(store, next.id)).id, FIRST.length + 1);
   });
 
-  testNew(kind, "the first user may be without tasks", async ({ store }) => {
+  testNew(kind, "the first user may have no tasks", async ({ store }) => {
     const first = await store.addFirst("a", HASH, []) ?? assert.fail();
     assert.deepEqual([await store.user("a"), await all(store, first.id)], [first, []]);
     assert.equal((await add(store, first.id)).id, 1);
   });
 
-  testNew(kind, "who comes after another user is not the first", async ({ store }) => {
+  testNew(kind, "a user after another one is not the first", async ({ store }) => {
     const user = await addUser(store, "a");
     assert.equal(await store.addFirst("b", HASH, FIRST), undefined);
     assert.equal(await store.removeUser(user), true);
@@ -171,7 +171,7 @@ export function userPromises(kind: Kind): void {
   testNew(kind, "of several first users at once, one is added, with the tasks", async (place) => {
     const stores = [place.store, kind.lasts ? await place.another() : place.store];
     const [one = assert.fail()] = stores;
-    // Whoever sees the user sees the tasks, too.
+    // A reader that sees the user sees the tasks, too.
     let done = false;
     const seen: number[] = [];
     const look = async () => {
