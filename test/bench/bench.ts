@@ -1,4 +1,4 @@
-// Requests a second of each operation, beside a bare node:http server's in the same minute.
+// Requests a second of each operation, compared with a bare node:http server in the same minute.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -16,7 +16,7 @@ const SLOT_MS = 500;
 const JSON_TYPE = ["Content-Type: application/json"];
 const OURS = ["server.ts", "--quiet", "--port", "0"];
 
-/** The next request of a connection, after so many of them, the last answered with this. */
+/** Makes the next request of a connection, from the number of requests so far and the response. */
 type Next = (count: number, answer: string) => string;
 
 const always = (request: string): Next => () => request;
@@ -33,15 +33,15 @@ const remove = (answer: string) =>
 interface Operation {
   readonly name: string;
   readonly next: Next;
-  /** What our server answers; the bare one always says 200. */
+  /** The status that our server sends; the bare one always sends 200. */
   readonly status: RegExp;
-  /** Whether tasks are made. */
+  /** Whether the requests make tasks. */
   readonly grows?: true;
 }
 const OPERATIONS: Operation[] = [
   { name: "GET a task", next: always(get("/tasks/1")), status: /200/ },
   { name: "GET a list of two", next: always(get("/tasks")), status: /200/ },
-  { name: "GET, unchanged", next: again, status: /304|200/ }, // 200 to the first of each connection
+  { name: "GET, unchanged", next: again, status: /304|200/ }, // each connection's first gets 200
   { name: "PUT", next: always(put), status: /200/ },
   { name: "POST", next: always(post), status: /201/, grows: true },
   {
@@ -57,7 +57,7 @@ const OPERATIONS: Operation[] = [
   },
 ];
 
-/** Requests answered in a second, by the server on this port, for about so many milliseconds. */
+/** Measures a server for about so many milliseconds. Returns its responses a second. */
 async function measure(port: number, next: Next, status: RegExp, ms: number): Promise<number> {
   const sockets = Array.from({ length: CONNECTIONS }, () => connect(port, "127.0.0.1"));
   await Promise.all(sockets.map((socket) => once(socket, "connect")));
@@ -99,7 +99,7 @@ async function open(...args: string[]): Promise<{ child: ChildProcess; port: num
   return { child, port: Number(/:(\d+)\//.exec(line)?.[1]) };
 }
 
-/** What node:http can do at best: reads the request, answers with what is ready. */
+/** The best that node:http can do: reads a request, and sends a response that is ready. */
 function bare(): void {
   const task = { title: "Buy groceries", done: false, description: "Milk", uri: "/tasks/1" };
   const text = `${JSON.stringify({ task }, null, 2)}\n`;
@@ -115,7 +115,7 @@ function bare(): void {
 const middle = (numbers: number[]) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? NaN;
 
 async function compare(): Promise<void> {
-  // Two of ours: where tasks are made, a list of two does not stay one.
+  // Two servers of ours: one for operations that make tasks, so that the other's list stays short.
   const servers = await Promise.all([
     open("test/bench/bench.ts", "--bare"),
     open(...OURS),
@@ -152,7 +152,7 @@ async function compare(): Promise<void> {
   }
 }
 
-/** What becomes of the same requests while one list grows. */
+/** Measures the same requests while one list grows. */
 async function grow(): Promise<void> {
   const { child, port } = await open(...OURS);
   let size = 2; // the tutorial's
@@ -165,7 +165,7 @@ async function grow(): Promise<void> {
   console.log("\nreq/s by tasks    GET a task       PUT   a page of 30");
   try {
     for (const target of [10, 1_000, 100_000]) {
-      // All in one go, each answer awaited by the server before it reads the next request.
+      // All are sent at once; the server reads the next one after each response.
       const filling = connect(port, "127.0.0.1");
       filling.write(
         post.repeat(target - size - 1) + post.replace("Host", "Connection: close\r\nHost"),

@@ -1,5 +1,5 @@
-// Clients that want all of the memory, against a server with a heap of 512 MB. Whatever they send,
-// the process lives, and an honest client gets its responses.
+// Attacks on the memory of a server with a heap of 512 MB. Whatever the clients send, the process
+// goes on, and an honest client gets its responses.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -59,7 +59,7 @@ const HONEST = `
   next();
 `;
 
-/** Does `attack` while an honest client asks. */
+/** Runs `attack` while an honest client sends requests. */
 async function honestlyServed(
   t: TestContext,
   server: Server,
@@ -108,7 +108,7 @@ for (const args of [[], ["--no-registration"]]) {
       }
     });
     const { status } = await ask(server, "PUT /tasks/1", { content: { done: true } });
-    assert.equal(status, 200); // takes no room
+    assert.equal(status, 200); // needs no room
     assert.equal((await ask(server, "DELETE /tasks/2")).status, 200);
     assert.equal((await ask(server, "POST /tasks", { content: { title: "fits" } })).status, 201);
   });
@@ -123,7 +123,7 @@ test("1,500 uploads that hold back their last byte take less than 256 MB", { ski
   });
 });
 
-test("uploads whose every byte is a chunk take no more than others", { skip }, async (t) => {
+test("uploads with a chunk for every byte take no more than others", { skip }, async (t) => {
   const server = await attacked(t);
   const before = memory(server);
   const head = bytes(`PUT ${BASE}/tasks/1`, [JSON_TYPE, "Transfer-Encoding: chunked"]);

@@ -1,5 +1,5 @@
 // Three servers over three members of etcd, under load, while one machine after the other dies:
-// what was acknowledged is there, once, whichever server is asked.
+// every acknowledged write is there, once, whichever server is asked.
 
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
@@ -15,8 +15,8 @@ import { type Received, type Ask, ask, type Server, start } from "../tools/start
 
 const skip = NO_ETCD;
 const CLIENTS = 6;
-const MORE = 300; // requests that have success between one event and the next
-const BACK_MS = 5000; // after which every server has to take writes again
+const MORE = 300; // requests that succeed between one event and the next
+const BACK_MS = 5000; // in which every server has to take writes again
 
 let cluster: Cluster;
 before(async () => skip || (cluster = await startCluster(3)));
@@ -29,7 +29,7 @@ async function startServers(t: TestContext): Promise<Server[]> {
     const url = `etcd://${[...addresses.slice(i), ...addresses.slice(0, i)].join()}`;
     return start(t, ["--quiet", "--db", url]);
   }));
-  // Once the first hash is there, each verifies the password; from then on it need not.
+  // Each server verifies the password once, after the first hash was stored.
   for (const line of ["GET /users/miguel", "GET /users/miguel"]) {
     for (const server of servers) assert.equal((await ask(server, line)).status, 200);
   }
@@ -43,15 +43,15 @@ interface Contents {
   readonly tasks: readonly Content["task"][];
 }
 
-/** A task of one client's, and what its title may be: several where an answer was 503. */
+/** A task of one client, and the titles that it may have: several after a 503. */
 interface Known {
   readonly path: string;
-  /** Undefined is gone. */
+  /** Undefined: it is deleted. */
   titles: (string | undefined)[];
   tag: string;
 }
 
-/** All answers so far, and who waits for some of them. */
+/** Counts all responses so far, and lets callers wait for more of them. */
 class Traffic {
   readonly counts = new Map<string, number>();
   longest = 0; // ms
@@ -70,7 +70,7 @@ class Traffic {
     return answer;
   }
 
-  /** Resolves when this many more requests have had success. */
+  /** Resolves when so many more requests have succeeded. */
   more(count: number): Promise<void> {
     return new Promise((resolve) => {
       const watch = (_: Server, __: string, status: number) => {
@@ -102,7 +102,7 @@ class Traffic {
 /** Makes tasks and changes them, through one server or another, and knows what has to be there. */
 class Client {
   readonly tasks: Known[] = [];
-  readonly perhaps: string[] = []; // titles of tasks whose making was answered with 503
+  readonly perhaps: string[] = []; // titles of tasks whose POST got 503
   readonly #name: string;
   readonly #traffic: Traffic;
   readonly #servers: readonly Server[];
@@ -139,7 +139,7 @@ class Client {
     });
   }
 
-  /** Whatever server it asks, it reads what was written last. */
+  /** Asserts that any server returns what was written last. */
   async #read(task: Known): Promise<void> {
     const answer = await this.#ask(`GET ${task.path}`);
     const { status, headers } = answer;
@@ -147,7 +147,7 @@ class Client {
     const title = status === 404 ? undefined : titleOf(answer);
     assert.ok(task.titles.includes(title), `${task.path}: ${title}, not ${task.titles}`);
     task.tag = headers.etag ?? "";
-    // A write that was answered with 503 may still come, until another has taken effect.
+    // A write that got 503 may still take effect, until another one has.
     if (title === undefined) task.titles = [title];
     else if (task.titles.length > 1) await this.#write("PUT", task, title);
   }
@@ -163,7 +163,7 @@ class Client {
     } else if (status === 503) {
       task.titles.push(title);
     } else {
-      // Nobody else writes to it: so an earlier write has come through, that had been given up.
+      // No other client writes to the task, so an earlier write that got 503 has taken effect.
       assert.ok(task.titles.length > 1, `${method} ${task.path}: ${status}`);
       assert.ok([404, 412].includes(status), `${method} ${task.path}: ${status}`);
     }
@@ -183,7 +183,7 @@ test("no acknowledged write is lost or done twice, whatever machine dies", { ski
     while (open) await client.act();
   }));
 
-  /** Lets something happen under load; all servers have to write again soon after. */
+  /** Causes an event under load. Soon after it, all servers have to take writes again. */
   const survives = async (what: string, happens: () => unknown) => {
     const start = performance.now();
     await happens();
@@ -222,7 +222,7 @@ test("no acknowledged write is lost or done twice, whatever machine dies", { ski
   for (const { tasks } of others) {
     assert.deepEqual(tasks.map(({ title, uri }) => ({ title, path: pathOf(uri) })), plain);
   }
-  // Ids are unique, and every title that is there was given once.
+  // Ids are unique, and no title occurs twice.
   assert.equal(new Set(plain.map(({ path }) => path)).size, plain.length);
   assert.equal(new Set(plain.map(({ title }) => title)).size, plain.length);
   const there = new Map(plain.map(({ path, title }) => [path, title]));
@@ -242,7 +242,7 @@ test("no acknowledged write is lost or done twice, whatever machine dies", { ski
   assert.deepEqual([...there.values()].filter((title) => !perhaps.includes(title)), first);
 });
 
-test("of two servers' clients who have read the same, one writes", { skip }, async (t) => {
+test("of two clients of two servers that have read the same, one writes", { skip }, async (t) => {
   const servers = await startServers(t);
   const [here = assert.fail(), there = assert.fail()] = servers;
   const created = await ask(here, "POST /tasks", { content: { title: "0" } });
@@ -289,7 +289,7 @@ test("servers that add at the same time all have their turn", { skip }, async ()
   assert.ok(Math.min(...added) > 20, `${added}`);
 });
 
-test("without a majority every answer is 503 in time, and nothing is done", { skip }, async (t) => {
+test("without a majority each response is 503 in time, and nothing is done", { skip }, async (t) => {
   const [server = assert.fail()] = await startServers(t);
   const { json: before } = await ask(server, "GET /tasks");
   const [, ...most] = cluster.members;

@@ -1,4 +1,4 @@
-// kill -9 at random moments under load: what was answered is there, what was not is whole or absent.
+// kill -9 at random moments under load: acknowledged writes are there, others are whole or absent.
 // KILLS says how often.
 
 import assert from "node:assert/strict";
@@ -11,7 +11,7 @@ import { ask, type Server, start } from "../tools/start.ts";
 
 const KILLS = Number(process.env["KILLS"] ?? 5);
 const CLIENTS = 8;
-const MOST = 200; // answers between a start and a kill
+const MOST = 200; // responses between a start and a kill
 
 /** A task as the client sees it, without its uri. */
 interface Fields {
@@ -20,7 +20,7 @@ interface Fields {
   readonly description: string;
 }
 
-/** A write without an answer: to which task, if that had an id, and what it would leave of it. */
+/** A write without a response: the id of its task, if it had one, and the task as it would be. */
 interface Doubt {
   readonly id: number | undefined;
   readonly leaves: Fields | undefined;
@@ -30,8 +30,8 @@ const seed = Number(process.env["SEED"] ?? Date.now() % 1_000_000 + 1);
 let random = seed;
 const below = (n: number) => (random = random * 48271 % 2147483647) % n;
 
-const tasks = new Map<number, Fields>(); // as the answers left them
-const ids = new Set<number>(); // all that there ever were
+const tasks = new Map<number, Fields>(); // as the responses showed them
+const ids = new Set<number>(); // all that were ever given
 const counts = { answered: 0, "without an answer": 0, "of these done": 0, "tasks left": 0 };
 let written = 0;
 let enough = { answers: 0, reached: () => {} };
@@ -42,7 +42,7 @@ function fresh(done: boolean): Fields {
   return { title, done, description: `${title}, `.repeat(below(1000)) };
 }
 
-/** Writes to its own tasks and new ones until the server is gone. Gives what got no answer. */
+/** Writes to its own and to new tasks until the server is gone. Returns writes without response. */
 async function client(server: Server, mine: number[]): Promise<Doubt> {
   for (;;) {
     const at = below(2) === 0 ? mine.length - 1 : below(mine.length + 1); // the newest, or any
@@ -67,7 +67,7 @@ async function client(server: Server, mine: number[]): Promise<Doubt> {
   }
 }
 
-/** Keeps what an answer said of a task. An id that is new must be new indeed. */
+/** Keeps a task as a response showed it. The id of a new task must be new. */
 function note(id: number, fields: Fields | undefined): void {
   if (!tasks.has(id)) {
     assert.ok(!ids.has(id), `the id ${id} is there again`);
@@ -84,7 +84,7 @@ async function list(server: Server): Promise<Map<number, Fields>> {
   return new Map(tasks.map(({ uri, ...fields }) => [Number(uri.split("/").at(-1)), fields]));
 }
 
-/** Compares what is there with what was answered; what was in doubt is decided by it. */
+/** Compares the tasks with the responses, and decides which writes without response took effect. */
 function judge(there: Map<number, Fields>, doubts: Doubt[]): void {
   for (const doubt of doubts) {
     counts["without an answer"]++;

@@ -1,6 +1,6 @@
 // Whether several servers that share a cluster behave like one: every history of one task must be
-// explained by a task that changes at one moment within each request. Requests and answers get lost
-// on the way. Wing and Gong's search is what explains a history.
+// explained by a task that changes at one moment within each request. Requests and answers of etcd
+// get lost. Wing and Gong's search looks for an explanation.
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
@@ -24,8 +24,8 @@ before(async () => skip || (cluster = await startCluster(1)));
 after(() => cluster?.stop());
 
 /**
- * A request of one client. It saw a title, or it was to change the title `expected` to `next`; it
- * did so, or did not, or nobody knows. No title is given twice.
+ * A request of one client. It read a title, or it was to change the title `expected` to `next`. It
+ * did so, or did not, or that is unknown. Each title is used once.
  */
 interface Operation {
   readonly start: number;
@@ -69,7 +69,7 @@ test("a history is explained, or it is not", () => {
     [false, [at(0, 1, "0", "1", true), at(0, 1, "0", "2", true)]], // both changed the same
     [true, [at(0, 1, "0", "1", true), at(0, 1, "0", "2", false)]],
     [false, [at(0, 1, "0", "1", false)]], // refused for no reason
-    [true, [at(0, Infinity, "0", "1"), at(2, 3, "1")]], // it came to pass later
+    [true, [at(0, Infinity, "0", "1"), at(2, 3, "1")]], // it took effect later
     [true, [at(0, Infinity, "0", "1"), at(2, 3, "0")]],
     [false, [at(0, Infinity, "0", "1"), at(2, 3, "1"), at(4, 5, "0")]],
   ];
@@ -78,12 +78,12 @@ test("a history is explained, or it is not", () => {
   }
 });
 
-/** Park and Miller's: the same numbers below 1 for the same seed. */
+/** Park and Miller's random numbers below 1: the same ones for the same seed. */
 function random(seed: number) {
   return () => (seed = seed * 48271 % 2147483647) / 2147483647;
 }
 
-/** A way to etcd on which requests and answers get lost, or are late. */
+/** A proxy to etcd that loses or delays requests and answers. */
 async function lossy(t: TestContext, chance: () => number): Promise<string> {
   const member = cluster?.members[0]?.address ?? assert.fail();
   const gateway = createServer(async (request, response) => {
@@ -186,7 +186,7 @@ test("servers that share a cluster behave like one", { skip }, async (t) => {
   assert.equal(await unexplained(t, open), 0);
 });
 
-test("a store that ignores revisions is found out", { skip }, async (t) => {
+test("the test notices a store that ignores revisions", { skip }, async (t) => {
   const open = async (url: string, prefix: string) => {
     const store = await EtcdStore.open(url, prefix);
     const update = store.update.bind(store);

@@ -1,5 +1,5 @@
-// A SQLite file with a million tasks keeps nobody waiting. What the machine does besides is not
-// counted: time is time on a processor.
+// A SQLite file with a million tasks makes no request wait. Time is time on a processor, so that
+// other work of the machine does not count.
 
 import assert from "node:assert/strict";
 import process from "node:process";
@@ -60,7 +60,7 @@ test("SQLite: a million tasks", { skip: NO_SQLITE }, async (t) => {
       [{ q: "none of them" }, 0],
     ] as const;
     for (const [filter, offset] of asked) {
-      const turns: number[] = []; // the garbage of other turns is now and then in one of them
+      const turns: number[] = []; // some of them include the garbage collection for others
       for (let i = 0; i < 3; i++) {
         turns.push(await longestTurn(store.list("1", filter, offset, PAGE)));
       }
@@ -70,7 +70,7 @@ test("SQLite: a million tasks", { skip: NO_SQLITE }, async (t) => {
     }
   });
 
-  await t.test("60 searches of clients who have gone end at once", async (t) => {
+  await t.test("60 searches of clients that have gone end at once", async (t) => {
     const by = { until: Infinity, gone: false };
     const searches = Array.from(
       { length: 60 },

@@ -1,5 +1,5 @@
-// Thousands of random requests of three users, each answer compared with a plain model's. SEED=7
-// runs others. A failure is told by the shortest sequence of requests that still shows it.
+// Thousands of random requests of three users, each response compared with that of a plain model.
+// SEED=7 runs others. A failure is shown by the shortest sequence of requests that still has it.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -22,7 +22,7 @@ const REPLAYS = 400; // at most, to shorten a sequence
 
 // ---- Operations: data, so that they can be kept, printed and sent again.
 
-/** A condition on what the client saw of it: first, last, or anything. */
+/** A condition with an entity tag that the client saw: the first, the last, or any. */
 interface Condition {
   readonly field: "If-Match" | "If-None-Match";
   readonly tag: "first" | "last" | "*";
@@ -80,7 +80,7 @@ function operations(seed: number, count: number): Operation[] {
   });
 }
 
-// ---- The model: what the service is, without how it is made.
+// ---- The model: how the service behaves, in a simple form.
 
 interface Fields {
   title: string;
@@ -92,14 +92,14 @@ interface Expected {
   readonly content?: unknown;
   readonly total?: string;
   readonly location?: string;
-  /** What the answer's entity tag is of. */
+  /** The thing that has the response's entity tag. */
   readonly tagOf?: string;
 }
 
 class Model {
   readonly tasks = new Map<number, Fields & { readonly owner: string }>();
   lastId = 0;
-  /** How often each thing that has an entity tag changed, and the tags that were seen of it. */
+  /** How often each thing with an entity tag has changed, and its tags that were seen. */
   readonly #changes = new Map<string, number>();
   readonly #seen = new Map<string, { readonly tag: string; readonly change: number }[]>();
   readonly #ids = new Map<number | undefined, number>(); // by the number of the POST
@@ -112,7 +112,7 @@ class Model {
   /** The id that the POST with this number gave; the next one, if it gave none. */
   idOf = (number: number) => this.#ids.get(number) ?? this.lastId + 1;
 
-  /** What an operation is on: `ann's list`, `/tasks/3`. */
+  /** The target of an operation: `ann's list`, `/tasks/3`. */
   thing({ user, on }: Operation): string {
     return typeof on === "number" ? `/tasks/${this.idOf(on)}` : `${user}'s ${on}`;
   }
@@ -124,7 +124,7 @@ class Model {
     return this.#seen.get(this.thing(operation))?.at(tag === "first" ? 0 : -1)?.tag ?? '"none"';
   }
 
-  /** What the answer must be; the model is as it must be afterwards. */
+  /** Returns the response that must come, and changes the model as the service must change. */
   expect(operation: Operation): Expected {
     const { user, method, on, query = "" } = operation;
     if (on === "user") return this.#leave(user);
@@ -151,7 +151,7 @@ class Model {
     return { status: 200, content: { task: this.#shown(id, task) }, tagOf };
   }
 
-  /** What is wrong with a tag: it must be the one seen since the last change, and no earlier one. */
+  /** What is wrong with a tag: it must be that of the last change, and differ from earlier ones. */
   wrongTag(thing: string, tag: string | undefined): string | undefined {
     if (tag === undefined) return "no ETag";
     const change = this.#changes.get(thing) ?? 0;
@@ -222,7 +222,7 @@ class Model {
   }
 }
 
-/** The fields in a content; undefined where one is wrong, or nothing is sent at all. */
+/** The fields in a content; undefined if one is wrong, or if there is no content. */
 function readFields(
   content: unknown,
   names = ["title", "done", "description"],
@@ -242,7 +242,7 @@ function readFields(
   return fields;
 }
 
-// ---- The service, and what it says.
+// ---- The service, and its responses.
 
 /** The Authorization field is the name itself: no password is hashed. */
 class Named extends Accounts {
@@ -263,7 +263,7 @@ before(async () => {
 });
 after(stop);
 
-/** Sends operations to a fresh service. Gives how far it came, and what was wrong then. */
+/** Sends operations to a new service. Returns at which one it stopped, and what was wrong then. */
 async function replay(
   sequence: readonly Operation[],
 ): Promise<{ lines: string[]; wrong?: string }> {
@@ -333,7 +333,7 @@ async function shorten(sequence: readonly Operation[]): Promise<readonly Operati
   return sequence;
 }
 
-/** The shortest story of a failure; undefined where all is as the model says. */
+/** The shortest sequence with a failure; undefined if all is as the model says. */
 async function story(sequence: readonly Operation[]): Promise<string | undefined> {
   const { lines, wrong } = await replay(sequence);
   if (wrong === undefined) return undefined;
@@ -342,14 +342,14 @@ async function story(sequence: readonly Operation[]): Promise<string | undefined
   return [...told.lines, told.wrong, JSON.stringify(short)].join("\n");
 }
 
-test("every answer to thousands of random requests is the model's", async (t) => {
+test("every response to thousands of random requests is the model's", async (t) => {
   const seed = Number(process.env["SEED"] ?? Date.now() % 1_000_000 + 1);
   t.diagnostic(`SEED=${seed}`);
   const failure = await story(operations(seed, COUNT));
   assert.equal(failure, undefined, `SEED=${seed}\n${failure}`);
 });
 
-test("a failure is told by a few requests", async () => {
+test("a failure is shown by a few requests", async () => {
   class Forgetful extends MemoryStore {
     override remove(): Promise<boolean> {
       return Promise.resolve(true);

@@ -24,7 +24,7 @@ const TYPES: Readonly<Record<string, string>> = {
 const read = (name: string) => readFileSync(new URL(name, FOLDER), "utf8");
 const pathOf = (name: string) => name === "index.html" ? "/" : `/page/${name}`;
 
-/** A request as nobody, for a path from the root. */
+/** Sends a request without credentials, for a path from the root. */
 const fetchFile = (
   server: Server,
   method: string,
@@ -34,7 +34,7 @@ const fetchFile = (
 
 // The files, over plain HTTP
 
-test("each file of the page is served as what it is, to anyone", async (t) => {
+test("anyone gets each file of the page, with its media type", async (t) => {
   const server = await start(t, ["--quiet"]);
   for (const name of FILES) {
     const got = await fetchFile(server, "GET", pathOf(name));
@@ -72,7 +72,7 @@ test("each file of the page is served as what it is, to anyone", async (t) => {
   }
 });
 
-test("the page is small, plain, and asks for its own files alone", () => {
+test("the page is small and plain, and loads only its own files", () => {
   const size = FILES.map((name) => readFileSync(new URL(name, FOLDER)).length);
   assert.ok(size.reduce((sum, bytes) => sum + bytes) < 48_000, `${size}`);
   const html = read("index.html");
@@ -139,7 +139,7 @@ test("the tutorial author's own client gets what it expects", async (t) => {
   assert.equal((await send("GET", tasksUri)).json.tasks.length, 2);
 });
 
-/** A change from elsewhere, which the page is to see at once: it asks again when it is online. */
+/** Changes something elsewhere. The page sees it at once, because "online" makes it ask again. */
 async function elsewhere(...args: Parameters<typeof ask>): Promise<void> {
   await ask(...args);
   await browser.run("dispatchEvent(new Event('online'))");
@@ -152,7 +152,7 @@ interface Task {
   readonly uri: string;
 }
 
-/** Asks the server until it has what is waited for. */
+/** Asks the server until a condition is true. */
 async function untilServer(has: () => Promise<boolean>): Promise<void> {
   for (const end = Date.now() + 60_000; !await has();) {
     assert.ok(Date.now() < end, `never ${has}`);
@@ -169,9 +169,9 @@ async function taskOf(server: Server, id: number): Promise<Task> {
   return ((await ask(server, `GET /tasks/${id}`)).json as { task: Task }).task;
 }
 
-// In a browser: one for all stories, each with a server, and so an origin, of its own.
+// In a browser: one for all stories. Each story has its own server, and so its own origin.
 
-/** A folder for a picture of each state, to be looked at. */
+/** A folder for a picture of each state, for people to look at. */
 const SHOTS = process.env["PAGE_SHOTS"];
 const shot = async () => Buffer.from(await browser.screenshot(), "base64");
 
@@ -184,7 +184,7 @@ const WATCH = `window.violations = [];
     for (const { value, hadRecentInput } of list.getEntries()) if (!hadRecentInput) shifts += value;
   }).observe({ type: "layout-shift", buffered: true });`;
 
-/** What is not as it should be on the page as it stands, for whoever needs names, room or contrast. */
+/** Faults of the page in its current state: missing names, little room, low contrast. */
 const FAULTS = `const faults = [];
   const parse = (color) => color.match(/[0-9.]+/g).map(Number);
   const luminance = (color) => {
@@ -226,7 +226,7 @@ const FAULTS = `const faults = [];
   if (document.documentElement.lang !== "en") faults.push("no language");
   return faults;`;
 
-/** What axe-core finds wrong with the page as it stands. `AXE` is the path of its axe.min.js. */
+/** The faults that axe-core finds in the current state. `AXE` is the path of its axe.min.js. */
 const AXE = process.env["AXE"];
 const AXE_RUN = `const [options, done] = arguments;
   axe.run(document, { resultTypes: ["violations"], ...options }).then(({ violations }) =>
@@ -282,7 +282,7 @@ interface Story {
 }
 const stories: Story[] = [];
 
-/** A server, the page, and what happens there. `provokes` names the refusals that are a part of it. */
+/** Notes a story about the page of a server. `provokes` matches the refusals that belong to it. */
 function story(name: string, tell: Story["tell"], provokes?: RegExp): void {
   stories.push({ name, tell, provokes });
 }
@@ -291,7 +291,7 @@ async function tellStory({ tell, provokes }: Story, server: Server, t: TestConte
   try {
     await visit(server);
     await tell(server, t);
-    // The browser notes every refusal, whatever a page makes of it; of all else there is nothing.
+    // The browser logs every refusal, even if the page handles it. It may log nothing else.
     const told = (await browser.console()).map(({ source, message }) => `${source} ${message}`);
     const isProvoked = (line: string) =>
       line.startsWith("network ") && provokes?.test(line) === true;
@@ -316,7 +316,7 @@ async function value(label: string): Promise<string> {
   return String(await browser.run("return arguments[0].value", await browser.field(label)));
 }
 
-/** The error that a field is described by, once it has one, and the focus. */
+/** Waits until a field has an error and the focus, and returns the error. */
 async function errorAt(label: string): Promise<string> {
   const error = `args[0].ariaInvalid === "true" && document.activeElement === args[0] &&
     document.getElementById(args[0].getAttribute("aria-describedby")).textContent`;
@@ -360,7 +360,7 @@ const focus = () =>
 story("it is its own files, each asked for once, and nothing moves", async (server) => {
   await browser.until("document.readyState === 'complete'");
   const asked = await browser.requests();
-  // The icon is asked for by browsers that show one.
+  // Only browsers that show an icon load it.
   const own = FILES.filter((name) => name !== "icon.svg").map((name) =>
     server.origin + pathOf(name)
   );
@@ -375,7 +375,7 @@ story("it is its own files, each asked for once, and nothing moves", async (serv
 });
 
 test(
-  "the policy bites: what the stories look for in vain is seen here",
+  "the policy works: what the stories must not see is seen here",
   { skip: NO_BROWSER },
   async (t) => {
     const server = await start(t, ["--quiet"]);
@@ -408,7 +408,7 @@ story("a wrong password: no dialog, and words at the field", async () => {
   await browser.sees("Buy groceries");
 }, / 403 /);
 
-story("register: what is wrong is said where it can be mended", async (server) => {
+story("register: each error is shown at its field", async (server) => {
   await browser.fill("Username", "su san");
   await browser.press("Register");
   assert.equal(await value("Username"), "su san");
@@ -496,7 +496,7 @@ story("add, edit, tick, delete, undo", async (server) => {
   assert.deepEqual(await titles(server), ["Buy groceries", "Read two books"]);
 });
 
-story("what is done is deleted at once, with one way back", async (server) => {
+story("all done tasks are deleted at once, and one Undo brings them back", async (server) => {
   for (let id = 3; id <= 25; id++) {
     await ask(server, "POST /tasks", { content: { title: `Task ${id}` } });
     await ask(server, `PUT /tasks/${id}`, { content: { done: true } });
@@ -522,7 +522,7 @@ story("what is done is deleted at once, with one way back", async (server) => {
   await browser.sees("All done.");
 }, / 412 /);
 
-story("what looks deleted is deleted when the page is left", async (server) => {
+story("tasks that look deleted are deleted when the page is left", async (server) => {
   await signIn();
   await browser.press("Delete “Buy groceries”");
   await browser.press("Sign out");
@@ -604,7 +604,7 @@ story("filters and pages, by the service's own links", async (server) => {
   assert.equal(await browser.run("return location.search"), "");
 });
 
-story("what happens elsewhere is shown, and what is being typed stays", async (server) => {
+story("changes from elsewhere are shown, and text that is being typed stays", async (server) => {
   await signIn();
   await browser.fill("New task", "Half a tit");
   await browser.press("Edit “Learn Python”");
@@ -641,7 +641,7 @@ story(
     const second = await another(server);
     await signIn();
 
-    /** One window begins to edit, the other one saves, then the first one wants to. */
+    /** One window begins to edit, the other one saves, then the first one tries to save. */
     const collide = async (from: string, mine: string, theirs: string) => {
       await browser.turnTo(first);
       await browser.press(`Edit “${from}”`);
@@ -694,7 +694,7 @@ story("a choice between versions ends with the account", async (server) => {
   assert.equal(await focus(), "username");
 }, / (403|412) /);
 
-story("what was not seen is neither ticked nor deleted", async (server) => {
+story("a version that was not seen is neither ticked nor deleted", async (server) => {
   await signIn();
   await browser.press("Delete “Learn Python”");
   await ask(server, "PUT /tasks/2", { content: { title: "Keep Python" } });
@@ -704,7 +704,7 @@ story("what was not seen is neither ticked nor deleted", async (server) => {
   assert.deepEqual(await titles(server), ["Buy groceries", "Keep Python"]);
 }, / 412 /);
 
-story("another password, here and elsewhere", async (server) => {
+story("a new password, set here and set elsewhere", async (server) => {
   await signIn();
   await browser.press("Account");
   await browser.fill("New password", "short");
@@ -725,7 +725,7 @@ story("another password, here and elsewhere", async (server) => {
   await browser.sees("You are signed out: your password was changed");
   assert.equal(await focus(), "username");
   await browser.requests();
-  // What looked deleted is still tried, with the old password, and after that there is peace.
+  // Deletion of the hidden tasks is tried once with the old password; then the page is quiet.
   await said("The username or the password is wrong.");
   assert.deepEqual((await browser.requests()).filter((url) => url.includes("/tasks?")), []);
   await signIn("miguel", "close sesame");
@@ -766,7 +766,7 @@ story("the server goes away, is busy, and comes back", async (server, t) => {
 }, / 503 |ERR_CONNECTION|ERR_EMPTY/);
 
 story(
-  "a page that nobody sees asks nothing, and asks at once when it is seen",
+  "a hidden page sends no requests, and sends one at once when it is seen",
   async (server) => {
     await signIn();
     const asked = () =>
@@ -790,7 +790,7 @@ story(
   },
 );
 
-story("what is typed is added, whole and in order, however fast", async (server) => {
+story("typed tasks are added, whole and in order, however fast the typing", async (server) => {
   const words = ["Milk", "Bread", "Butter", "Eggs"];
   const before = [0, 3, 20, 45, 25]; // tasks
   const paces = [0, 50, 300].flatMap((delay) => [30, 60, 140].map((pace) => ({ delay, pace })));
@@ -843,7 +843,7 @@ const asksToStay = () =>
   browser.run("return !dispatchEvent(new Event('beforeunload', { cancelable: true }))");
 
 storyThrough(
-  "what cannot be added comes back, and leaving the page asks first",
+  "a task that cannot be added comes back, and the browser asks before leaving the page",
   async (proxy, server) => {
     await signIn();
     assert.equal(await asksToStay(), false);
@@ -878,7 +878,7 @@ storyThrough(
 );
 
 storyThrough(
-  "a save on its way takes nothing from what is typed meanwhile",
+  "a save under way does not change text that is typed meanwhile",
   async (proxy, server) => {
     let open = () => {};
     const close = () => proxy.gate = new Promise<void>((resolve) => open = resolve);
@@ -903,7 +903,7 @@ storyThrough(
     proxy.asked = [];
     await browser.keys(KEY.enter);
     await isAsked();
-    await browser.keys(KEY.escape); // it is sent already: what is opened now is the same text
+    await browser.keys(KEY.escape); // the text is sent already, so the editor opens with it again
     await browser.press("Edit “Learn Python well”");
     assert.equal(await value("Title"), "Learn Python well and soon");
     await browser.keys(KEY.end, "er");
@@ -932,7 +932,7 @@ storyThrough(
 );
 
 storyThrough(
-  "responses from elsewhere end nothing, and no request repeats for ever",
+  "responses from other servers break nothing, and no request repeats for ever",
   async (proxy, server) => {
     await signIn();
     await browser.sees("Buy groceries");
@@ -968,7 +968,7 @@ storyThrough(
 );
 
 storyThrough(
-  "an entity tag that a proxy changes still edits, or ends in words",
+  "with entity tags that a proxy changes, editing works or shows a message",
   async (proxy, server) => {
     await signIn();
     let done = false;
@@ -1064,7 +1064,7 @@ storyThrough("what takes longer than 300 ms is seen to be waited for", async (pr
   await count("20 open");
 });
 
-story("in forced colours and on paper, everything is still told apart", async (server) => {
+story("in forced colours and on paper, everything can still be told apart", async (server) => {
   const emulate = (features: object[], media = "") =>
     browser.cdp("Emulation.setEmulatedMedia", { features, media });
   await ask(server, "PUT /tasks/1", { content: { done: true } });
@@ -1108,7 +1108,7 @@ story("in forced colours and on paper, everything is still told apart", async (s
 });
 
 story(
-  "a form of another site changes nothing, though the browser sends the password",
+  "a form of another site changes nothing, even if the browser sends the password",
   async (server, t) => {
     const tasks = `${server.origin}${BASE}/tasks`;
     const kinds = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"];
@@ -1126,7 +1126,7 @@ story(
     });
     const address = elsewhere.address();
     assert.ok(typeof address === "object" && address !== null);
-    // From now on, the browser sends these credentials with whatever goes there.
+    // From now on, the browser sends these credentials with every request to that origin.
     await browser.open(tasks.replace("//", "//miguel:python@"));
     await browser.sees("Buy groceries");
     for (const [i, kind] of kinds.entries()) {
@@ -1141,7 +1141,7 @@ story(
 );
 
 story("with the keyboard alone", async (server) => {
-  /** Presses Tab until the focus is there, and sees it on the way. */
+  /** Presses Tab until the focus is there. It must be visible all the way. */
   const tabTo = async (name: string, ...modifiers: string[]) => {
     for (let presses = 0; await focus() !== name; presses++) {
       assert.ok(presses < 40, `Tab never leads to ${name}`);
@@ -1199,7 +1199,7 @@ story("with the keyboard alone", async (server) => {
   assert.equal(await focus(), "username");
 });
 
-story("a task's text is text, however long, and needs no wider screen", async (server) => {
+story("a task's text is only text, however long, and needs no wider screen", async (server) => {
   const long = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerk".repeat(4);
   const evil = `<img src=x onerror=alert(1)><script>alert(2)</script>&amp; ${long}`;
   await ask(server, "PUT /tasks/1", { content: { title: evil, description: `\n${evil}` } });
@@ -1248,7 +1248,7 @@ story(
           if (!await browser.run("return 'axe' in window")) {
             await browser.run(readFileSync(AXE, "utf8"));
           }
-          // Between the schemes, nothing differs but the colours.
+          // The two schemes differ only in their colours.
           const options = scheme === "light" ? {} : { runOnly: ["color-contrast"] };
           axeFound[`${state}, ${scheme}`] = await browser.runAsync(AXE_RUN, options);
         }
@@ -1323,7 +1323,7 @@ story(
   / 400 /,
 );
 
-// While one story has the browser, the next one starts its server.
+// While one story uses the browser, the next one starts its server.
 describe("stories", { concurrency: 2, skip: NO_BROWSER }, () => {
   let last: Promise<unknown> = Promise.resolve();
   for (const one of stories) {

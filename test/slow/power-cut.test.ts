@@ -1,5 +1,5 @@
-// Power cuts, replayed: what a store wrote and synced is traced, and cut off at any point. What was
-// not synced by then is on the disk or not, as chance has it. CUTS says how often.
+// Power cuts, replayed: the writes and syncs of a store are traced, and cut off at any point. Data
+// that was not synced by then is on the disk or not, at random. CUTS says how often.
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -19,7 +19,7 @@ const seed = Number(process.env["SEED"] ?? Date.now() % 1_000_000 + 1);
 let random = seed;
 const below = (n: number) => (random = random * 48271 % 2147483647) % n;
 
-/** Writes, and prints after each write which tasks there are, by id and revision. */
+/** A program that writes, and prints after each write all tasks by id and revision. */
 const WRITER = `
   import { writeSync } from "node:fs";
   import { SqliteStore } from "./lib/store/sqlite/store.ts";
@@ -48,7 +48,7 @@ const WRITER = `
   await store.close();
 `;
 
-/** What the store asked of the system, or what it had printed by then. */
+/** A system call of the store, or what it had printed by then. */
 type Step =
   | { readonly kind: "write"; readonly file: string; readonly bytes: Buffer; readonly at: number }
   | { readonly kind: "cut"; readonly file: string; readonly size: number }
@@ -73,7 +73,7 @@ function readStep(line: string): Step | undefined {
   return call === "write" && state !== undefined ? { kind: "printed", state } : undefined;
 }
 
-/** A file on the disk, and what the system has not yet written to it. */
+/** A file on the disk, and the data that the system has not yet written to it. */
 class Inode {
   #room = Buffer.alloc(0);
   #size = 0;
@@ -133,7 +133,7 @@ function filesAfter(steps: readonly Step[], folder: string): Map<string, Buffer>
   return new Map([...left].map(([name, inode]) => [name, inode.afterCut()]));
 }
 
-/** Opens what is left, and gives which tasks there are. */
+/** Opens the files that are left, and returns their tasks. */
 async function stateOf(folder: string, files: ReadonlyMap<string, Buffer>): Promise<string> {
   await mkdir(folder);
   for (const [name, bytes] of files) {
@@ -151,7 +151,7 @@ async function stateOf(folder: string, files: ReadonlyMap<string, Buffer>): Prom
 
 const NO_STRACE = spawnSync("strace", ["true"]).status !== 0 && "this needs strace";
 
-test("what was acknowledged is there after a power cut, whenever it comes", {
+test("acknowledged writes are there after a power cut, whenever it comes", {
   skip: NO_SQLITE || NO_STRACE,
 }, async (t) => {
   t.diagnostic(`SEED=${seed}`);

@@ -11,7 +11,7 @@ import { blocksOf } from "../tools/pages.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** A change to one place: these lines become those. A new file was empty before. */
+/** A change to one place: lines before and after. For a new file, `before` is empty. */
 interface Place {
   readonly file: string;
   readonly before: string;
@@ -41,7 +41,7 @@ const side = (part: string, without: string) =>
     "\n",
   );
 
-/** A copy of the project that has been changed so. */
+/** Makes a copy of the project with these changes. */
 async function changed(t: TestContext, places: readonly Place[]): Promise<string> {
   const folder = await newFolder(t);
   for (
@@ -72,7 +72,7 @@ async function changed(t: TestContext, places: readonly Place[]): Promise<string
   return folder;
 }
 
-/** Runs a command there. Resolves with what it printed, and whether it succeeded. */
+/** Runs a command in the copy. Resolves with its output, and whether it succeeded. */
 function run(cwd: string, file: string, args: string[]): Promise<{ passed: boolean; out: string }> {
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
   return new Promise((resolve) => {
@@ -87,7 +87,7 @@ function run(cwd: string, file: string, args: string[]): Promise<{ passed: boole
 
 const FIELDS = ["--test-name-pattern", "^(Memory|Sqlite|My)Store: the field"];
 
-/** Checks the types, then runs tests, each command until one fails. */
+/** Checks the types, then runs the tests, command by command until one fails. */
 async function check(folder: string, ...commands: string[][]) {
   let result = await run(folder, `${ROOT}node_modules/.bin/tsc`, []);
   for (const args of commands) {
@@ -135,7 +135,7 @@ for (const [heading, commands] of Object.entries(NEEDED)) {
 }
 
 test(
-  "a field whose place was forgotten makes a test fail that names it",
+  "if one place of a new field is forgotten, a test fails and names it",
   { skip: NO_SQLITE },
   async (t) => {
     const places = recipe("Add a field").filter(({ before }) => before !== "");

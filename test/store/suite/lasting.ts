@@ -14,7 +14,7 @@ import {
 
 /** Makes tests of a store that is closed and opened again at the same place. */
 export function lastingPromises(kind: Kind): void {
-  testUsers(kind, "a store that is opened again has everything, and numbers go on", async (place) => {
+  testUsers(kind, "a store opened again has everything, and numbers go on", async (place) => {
     const { store: before, a, b } = place;
     const tasks = [await add(before, a.id), await add(before, a.id, { title: "\0\ud83d" })];
     const old = await add(before, a.id, { title: "😀", description: "x" });

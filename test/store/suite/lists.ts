@@ -158,7 +158,7 @@ export function listPromises(kind: Kind): void {
     }
   });
 
-  testUsers(kind, "a walk ends when its owner is removed, even for a new owner", async (place) => {
+  testUsers(kind, "a walk ends with its owner, even if the name is used again", async (place) => {
     const { store, a } = place;
     const tasks = await addMany(store, many, () => [a.id]);
     let slices = 0;

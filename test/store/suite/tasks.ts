@@ -56,7 +56,7 @@ export function taskPromises(kind: Kind): void {
     assert.deepEqual(await all(store, a.id), [mine]);
   });
 
-  testUsers(kind, "an owner who does not exist gets no task, and no id is used up", async (place) => {
+  testUsers(kind, "an owner who does not exist gets no task, and uses up no id", async (place) => {
     const { store, a } = place;
     for (const owner of NOBODY) {
       assert.equal(await store.add(owner, task()), undefined, owner);
