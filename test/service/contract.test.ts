@@ -5,12 +5,12 @@ import { Buffer } from "node:buffer";
 import { test, type TestContext } from "node:test";
 import { FIELDS } from "../../lib/todo/task.ts";
 import {
-  type Received,
   type Ask,
   ask,
   BASE,
   BEHIND,
   dial,
+  type Received,
   type Server,
   start,
   startBehind,

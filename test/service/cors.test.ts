@@ -8,11 +8,11 @@ import { allowOrigins } from "../../lib/wire/cors.ts";
 import { serve } from "../../lib/wire/server.ts";
 import { boundTo } from "../../lib/wire/target.ts";
 import {
-  type Received,
   type Ask,
   ask,
   bytes,
   dial,
+  type Received,
   run,
   type Server,
   start,

@@ -8,13 +8,13 @@ import { printJson } from "../../lib/http/reply.ts";
 import type { Filter } from "../../lib/store/filter.ts";
 import { links, readListQuery } from "../../lib/todo/list.ts";
 import {
-  type Received,
   ask,
   BASE,
   BEHIND,
   bytes,
   dial,
   MIGUEL,
+  type Received,
   type Server,
   start,
   startBehind,

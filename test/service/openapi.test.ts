@@ -26,12 +26,12 @@ import {
 } from "../tools/openapi.ts";
 import { compile, text } from "../tools/jsonschema.ts";
 import {
-  type Received,
   type Ask,
   ask,
   BASE,
   MIGUEL,
   ON_BUN,
+  type Received,
   start,
   startBehind,
 } from "../tools/start.ts";

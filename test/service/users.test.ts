@@ -5,7 +5,7 @@ import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { Agent, type IncomingMessage, request } from "node:http";
 import { test, type TestContext } from "node:test";
-import { type Received, type Ask, ask, BASE, type Server, start } from "../tools/start.ts";
+import { type Ask, ask, BASE, type Received, type Server, start } from "../tools/start.ts";
 
 const PASSWORD = "correct horse";
 const basic = (username: string, password = PASSWORD) =>

@@ -11,7 +11,7 @@ import { DEADLINE_MS } from "../../lib/store/etcd/cluster.ts";
 import { type Cluster, leaderOf, NO_ETCD, serving, startCluster } from "../tools/etcd.ts";
 import { INITIAL } from "../../lib/store/store.ts";
 import { newFolder } from "../tools/files.ts";
-import { type Received, type Ask, ask, type Server, start } from "../tools/start.ts";
+import { type Ask, ask, type Received, type Server, start } from "../tools/start.ts";
 
 const skip = NO_ETCD;
 const CLIENTS = 6;

@@ -8,7 +8,7 @@ import { createServer } from "node:http";
 import process from "node:process";
 import { after, before, describe, test, type TestContext } from "node:test";
 import { setImmediate } from "node:timers/promises";
-import { type Received, ask, BASE, MIGUEL, type Server, start } from "../tools/start.ts";
+import { ask, BASE, MIGUEL, type Received, type Server, start } from "../tools/start.ts";
 import { type Proxy, startProxy } from "../tools/proxy.ts";
 import { Browser, KEY, NO_BROWSER } from "../tools/webdriver.ts";
 
