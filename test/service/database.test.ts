@@ -181,7 +181,7 @@ over("a file that cannot be used ends the start with one line", async (t, file) 
     [":memory:", 2, /^cannot use :memory:: that is no file; leave --db out .*\n$/],
     ["", 2, /^the database must be a file: --db tasks.sqlite\n$/],
     [file, 2, /^cannot use .*: it is another program's database; name another file\n$/],
-    [`${file}/x`, 2, /^cannot use .*: it must be a file in a folder that is there and .*\n$/],
+    [`${file}/x`, 2, /^cannot use .*: it must be a file in a folder that exists and .*\n$/],
     [locked, 1, /^cannot use .*: another program keeps it locked; end that one\n$/],
   ];
   await Promise.all(rows.map(async ([db, code, line]) => {

@@ -187,7 +187,7 @@ promises("a file whose text was garbled is refused, and not changed", async (t, 
     [
       "version1",
       "UPDATE store SET proof = 'naïve'",
-      /^Error: cannot use .*: its text does not read/,
+      /^Error: cannot use .*: this Node reads its text wrong/,
     ],
   ];
   for (const [name, sql, line] of rows) {
@@ -327,7 +327,7 @@ promises("the message about a bad file is one line that names the mend", async (
     [newer, /^Error: cannot use .*newer.sqlite: a newer version of this server made it; .*$/],
     [folder, /^Error: cannot use .*: it must be a file in a folder .*$/],
     [`${folder}/none/x`, /^Error: cannot use .*none\/x: it must be a file in a folder .*$/],
-    [`${folder}/text`, /^Error: cannot use .*text: it is something else; .*$/],
+    [`${folder}/text`, /^Error: cannot use .*text: it is no SQLite database; .*$/],
   ];
   for (const [file, line] of rows) await assert.rejects(SqliteStore.open(file), line);
 });

@@ -22,9 +22,9 @@ const MENDS: readonly (readonly [message: RegExp, kind: typeof FileError, mend: 
   [
     /^unable to open database file/,
     BadFile,
-    "it must be a file in a folder that is there and can be written",
+    "it must be a file in a folder that exists and can be written",
   ],
-  [/^file is not a database/, BadFile, "it is something else; name another file"],
+  [/^file is not a database/, BadFile, "it is no SQLite database; name another file"],
   [/^attempt to write a readonly database/, BadFile, "it must be a file that can be written"],
   [
     /^(database disk image is malformed|malformed database)/,

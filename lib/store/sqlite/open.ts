@@ -10,7 +10,7 @@ import { Incomplete, prepare } from "./prepare.ts";
 /** Values of --db that do not name a file, and what to write instead. */
 const NO_FILES: readonly (readonly [name: RegExp, mend: string])[] = [
   [/^:memory:$/, "leave --db out to keep tasks in memory"],
-  [/^~/, "the shell has left ~ as it is; write the whole path"],
+  [/^~/, "the shell did not expand ~; write the whole path"],
   [/^file:/i, "write the path alone, such as --db tasks.sqlite"],
   [/^https?:.*:23\d\d\b/i, "an etcd cluster is written as etcd://host:2379"],
   [/^[a-z][a-z0-9+.-]+:/i, "write --db tasks.sqlite, or for an etcd cluster etcd://host:2379"],

@@ -29,7 +29,7 @@ export function prepare(db: Database, file: string, hadLog: boolean): void {
     for (const change of VERSIONS.slice(versionOf(db))) change(db, file);
     db.exec(`PRAGMA application_id = ${APPLICATION}; PRAGMA user_version = ${VERSIONS.length}`);
     const { proof, revision } = db.get("SELECT proof, revision FROM store") ?? {};
-    if (proof !== PROOF) throw new BadFile(file, "its text does not read back; use another Node");
+    if (proof !== PROOF) throw new BadFile(file, "this Node reads its text wrong; use another one");
     if (usesLog && revision === 0 && !hadLog) throw new Incomplete(file);
     // Only a restored backup has no log mode. Clients may have seen later states than it has.
     if (!usesLog && revision !== 0) db.exec("UPDATE store SET epoch = lower(hex(randomblob(4)))");
