@@ -137,8 +137,10 @@ test("every operation has the statuses and parameters of the contract, and no ot
     const named = ["query", "header"].flatMap((where) => parameters(item, method, where))
       .map((parameter) => text(find(parameter, "name"))).sort();
     if (method === "head") {
-      assert.deepEqual(statuses, ["200", "304", "400", "default"], id);
-      assert.deepEqual(named, CONTRACT[id.replace(/^head/, "get")]?.[1].toSorted(), id);
+      const [ofGet = "", alsoNamed = []] = CONTRACT[id.replace(/^head/, "get")] ?? [];
+      const unchanged = ofGet.includes("304") ? ["304"] : [];
+      assert.deepEqual(statuses, ["200", ...unchanged, "400", "default"], id);
+      assert.deepEqual(named, alsoNamed.toSorted(), id);
     } else if (method === "options") {
       assert.deepEqual(statuses, ["204", "400", "default"], id);
     } else {

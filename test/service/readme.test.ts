@@ -65,11 +65,14 @@ test("the flags are those of --help, with their variables and defaults", async (
   const rows = table(README, "flag").map((cells) => cells.slice(0, 3));
   assert.deepEqual(rows.filter(([flag]) => flag !== ""), listed);
 
-  const [, names = "", values = ""] = /^(TODO_.*) are .*\((.*)\)/m.exec(help.out) ?? [];
-  const defaults = values.split(", ");
+  const pairs = help.out.matchAll(/^(TODO_\w+) and (TODO_\w+) .*?(?:\((\w+), (\w+)\))?\.$/gm);
   assert.deepEqual(
-    rows.filter(([flag]) => flag === ""),
-    names.split(" and ").map((name, i) => ["", name, defaults[i]]),
+    rows.filter(([flag]) => flag === "").flatMap(([, names = "", value]) =>
+      names.split(", ").map((name) => [name, value])
+    ),
+    [...pairs].flatMap((
+      [, one, other, first = "", second = ""],
+    ) => [[one, first], [other, second]]),
   );
 });
 

@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { promisify } from "node:util";
 import { runInNewContext } from "node:vm";
 import { readOptions } from "../../lib/options.ts";
+import { selfSigned } from "../tools/certificate.ts";
 import { newFolder } from "../tools/files.ts";
 import { blocksOf, blockUnder, read } from "../tools/pages.ts";
 import { ask, start } from "../tools/start.ts";
@@ -66,18 +67,22 @@ test("the log's line is in the form that is shown", async (t) => {
 
 test("nginx: the configuration is valid", { skip: without("nginx") }, async (t) => {
   const folder = await newFolder(t);
-  const location = under("Behind a proxy", "nginx");
+  const servers = under("Behind a proxy", "nginx");
+  const { cert, key } = selfSigned();
+  writeFileSync(`${folder}/fullchain.pem`, cert);
+  writeFileSync(`${folder}/privkey.pem`, key);
+  const here = servers.replaceAll("/etc/letsencrypt/live/todo.example", folder)
+    .replace("listen 443 ", "listen 127.0.0.1:8 ").replace("listen 80;", "listen 127.0.0.1:9;");
   writeFileSync(
     `${folder}/nginx.conf`,
-    `pid ${folder}/pid; error_log ${folder}/log; events {} http { access_log off; server {
-      listen 127.0.0.1:8; ${location} } }`,
+    `pid ${folder}/pid; error_log ${folder}/log; events {} http { access_log off; ${here} }`,
   );
   const checked = spawnSync("nginx", ["-t", "-p", folder, "-c", `${folder}/nginx.conf`], {
     encoding: "utf8",
   });
   assert.equal(checked.status, 0, checked.stderr);
   const upstream = /127\.0\.0\.1:5000/;
-  assert.match(location, upstream);
+  assert.match(servers, upstream);
   assert.match(under("Behind a proxy", "caddyfile"), upstream);
 });
 
@@ -86,7 +91,7 @@ test("CORS: the script gets the tasks", async (t) => {
   const server = await start(t, ["--quiet", "--cors-origin", origin], {
     TODO_PASSWORD: "open sesame",
   });
-  const script = under("Pages of other origins (CORS)", "js");
+  const script = under("Web pages of other origins (CORS)", "js");
   const fetch = async (url: string, { headers }: { headers: Record<string, string> }) => {
     const line = `GET ${new URL(url).pathname.replace("/todo/api/v1.0", "")}`;
     const sent = { ...headers, Origin: origin };

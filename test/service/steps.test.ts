@@ -29,7 +29,8 @@ function nameOf(statement: string): string {
 /** The statements of a block, each from the left margin on, and the rows for the table. */
 function statementsOf(text: string): string[] {
   const statements: string[] = [];
-  for (const line of text.split("\n").filter((line) => line !== "")) {
+  // A comment tells a reader where to put the rows below it.
+  for (const line of text.split("\n").filter((line) => !/^(\/\/.*)?$/.test(line))) {
     const isComplete = /(;|\n\}|,)$/.test(statements.at(-1) ?? ";");
     const isRow = line.startsWith("  route(") && isComplete;
     if (/^\w/.test(line) || isRow) statements.push(line);

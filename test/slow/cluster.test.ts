@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { after, before, test, type TestContext } from "node:test";
@@ -312,20 +313,31 @@ test("without a majority each response is 503 in time, and nothing is done", { s
 const README = readFileSync(new URL("../../lib/store/README.md", import.meta.url), "utf8");
 const ELSEWHERE = process.platform !== "linux" && "it takes three loopback addresses";
 
-test("the README's commands make three machines", { skip: skip || ELSEWHERE }, async (t) => {
-  const blocks = [...README.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block = ""]) => block);
-  const [etcd = "", todo = ""] = blocks.filter((block) => block.includes("10.0.0."));
+/** The README's commands, with addresses of this machine for those of the page. */
+function readme() {
   const byte = () => 1 + Math.floor(Math.random() * 254);
-  const [network, folder] = [`127.${byte()}.${byte()}.`, await newFolder(t)];
+  const page = README.replaceAll("10.0.0.", `127.${byte()}.${byte()}.`);
+  const blocks = [...page.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block = ""]) => block);
+  /** The block with these words, for one of three machines. */
+  return (words: string, me = 1) => {
+    const block = blocks.find((block) => block.includes(words)) ?? assert.fail(words);
+    return block.replace("me=1", `me=${me}`);
+  };
+}
+
+async function startMember(t: TestContext, command: string, cwd: string) {
+  const member = spawn("sh", ["-c", command.replace(/^etcd/m, "exec etcd --logger zap")], { cwd });
+  t.after(() => member.kill("SIGKILL"));
+  await serving(member);
+  return member;
+}
+
+test("the README's commands make three machines", { skip: skip || ELSEWHERE }, async (t) => {
+  const [block, folder] = [readme(), await newFolder(t)];
   const machines = await Promise.all([1, 2, 3].map(async (me) => {
-    const here = (commands: string) =>
-      commands.replaceAll("10.0.0.", network).replace("me=1", `me=${me}`);
-    const member = spawn("sh", ["-c", here(etcd).replace(/^etcd/m, "exec etcd --logger zap")], {
-      cwd: folder,
-    });
-    t.after(() => member.kill("SIGKILL"));
-    await serving(member);
-    const words = here(`me=1\nset -- ${todo}`) + "printf '%s\\n' \"$@\"";
+    const member = await startMember(t, block("etcd --name", me), folder);
+    const todo = block("--db etcd://", me).replace(/^TODO/m, "set -- TODO");
+    const words = `${todo}printf '%s\\n' "$@"`;
     const [password = "", node, file, ...args] = spawnSync("sh", ["-c", words], {
       encoding: "utf8",
     })
@@ -343,6 +355,51 @@ test("the README's commands make three machines", { skip: skip || ELSEWHERE }, a
   for (const process of [first.member, first.server.child]) process.kill("SIGKILL");
   assert.equal((await ask(third.server, "GET /tasks/3", { authorization })).status, 200);
   for (const { member } of machines) member.kill("SIGKILL"); // before their folder goes
+});
+
+const NO_ETCDCTL = spawnSync("etcdctl", ["version"]).status !== 0 &&
+  process.env["CI"] !== "true" && "there is no etcdctl; on Debian it is in etcd-client";
+
+test("the README's commands add users to a cluster, free its space, back it up and restore it", {
+  skip: skip || ELSEWHERE || NO_ETCDCTL,
+}, async (t) => {
+  const [block, cwd] = [readme(), await newFolder(t)];
+  const startMembers = () =>
+    Promise.all([1, 2, 3].map((me) => startMember(t, block("etcd --name", me), cwd)));
+  const [, endpoint = ""] = /ENDPOINTS=(.*)/.exec(block("auth enable")) ?? [];
+  const env = { ...process.env, ETCDCTL_ENDPOINTS: endpoint };
+  const sh = (commands: string, user = {}) => {
+    const options = { cwd, env: { ...env, ...user }, encoding: "utf8" } as const;
+    const { status, stderr } = spawnSync("sh", ["-ec", commands], options);
+    assert.equal(status, 0, stderr);
+  };
+  const root = { ETCDCTL_USER: "root:that of root" };
+  const [, url = ""] = /--db (etcd:\S+)/.exec(block("--db etcd://")) ?? [];
+  const open = () => EtcdStore.open(url, undefined, { name: "todo", password: "that of todo" });
+
+  const members = await startMembers();
+  sh(block("auth enable").replaceAll(/user add (\w+)/g, "user add '$1:that of $1'"));
+  const store = await open();
+  const fields = { password: "a hash", email: "" };
+  const user = await store.addFirst("a", fields, [{ ...INITIAL, title: "x" }]) ?? assert.fail();
+  sh(block("etcdctl compact"), root);
+  sh(block("snapshot save"), root);
+  assert.equal((await store.add(user.id, { ...INITIAL, title: "too late" }))?.id, 2);
+  await store.close();
+  await Promise.all(members.map(async (member) => {
+    member.kill("SIGKILL");
+    await once(member, "exit");
+  }));
+
+  for (const me of [1, 2, 3]) sh(block("snapshot restore", me), root);
+  const again = await startMembers();
+  sh(block("del todo/epoch"), root);
+  const restored = await open();
+  assert.deepEqual(await restored.user("a"), user);
+  assert.equal((await restored.list(user.id, {}, 0, 9)).total, 1);
+  assert.notEqual(restored.epoch, store.epoch);
+  await restored.close();
+  for (const member of again) member.kill("SIGKILL"); // before their folder goes
 });
 
 const titleOf = ({ json }: Received) => (json as Content).task.title;
