@@ -13,7 +13,7 @@ const at = (address: string): Client => ({ address, until: Infinity, gone: false
 
 /** A queue whose work ends when the test says so, under a clock that the test sets. */
 function queue(t: TestContext) {
-  let now = performance.now();
+  let now = 1000;
   t.mock.method(performance, "now", () => now);
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const queue = new FairQueue();
