@@ -1,4 +1,4 @@
-// The tiny JSON body reader.
+// Reads a request's content as JSON.
 
 import { Buffer, isUtf8 } from "node:buffer";
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
@@ -38,24 +38,25 @@ function refuseUnread(headers: IncomingHttpHeaders, limit: number): void {
   if (Number(headers["content-length"]) > limit) throw tooLarge(limit);
 }
 
-// Events, because to leave a `for await` loop destroys the stream, and the connection with it.
+// Uses events: to leave a `for await` loop would destroy the stream, and the connection with it.
 function readContent(request: IncomingMessage, limit: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    if (request.destroyed && !request.complete) return reject(cutOff());
+    if (request.complete) { // mostly it has arrived with the header section
+      const content: Buffer = request.read() ?? Buffer.alloc(0);
+      return content.length > limit ? reject(tooLarge(limit)) : resolve(content);
+    }
+    if (request.destroyed) return reject(cutOff());
     let content = Buffer.alloc(0);
     let size = 0;
     request.on("data", (chunk: Buffer) => {
-      const start = size;
       size += chunk.length;
       if (size > limit) return reject(tooLarge(limit)); // the rest is read and thrown away
       // One buffer that grows: a client may send each byte as a chunk of its own.
       if (size > content.length) content = Buffer.concat([content], Math.min(limit, 2 * size));
-      chunk.copy(content, start);
+      chunk.copy(content, size - chunk.length);
     });
-    const whole = () => request.complete ? resolve(content.subarray(0, size)) : reject(cutOff());
-    request.on("end", whole);
     request.on("error", () => reject(cutOff()));
-    if (request.readableEnded) whole();
+    request.on("end", () => resolve(content.subarray(0, size)));
   });
 }
 

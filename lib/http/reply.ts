@@ -43,7 +43,8 @@ export class HttpError implements Reply {
   constructor(status: number, message = "", fields: Fields = {}, content: object = {}) {
     this.status = status;
     this.fields = fields;
-    const error = WORDING[status] ?? sentenceCase(STATUS_CODES[status] ?? "");
+    const [first = "", ...others] = STATUS_CODES[status] ?? "";
+    const error = WORDING[status] ?? first + others.join("").toLowerCase();
     this.text = printJson({ error, message: shorten(message) || undefined, ...content });
   }
 }
@@ -61,8 +62,6 @@ function shorten(message: string): string {
   if (bytes.length <= LONGEST) return message;
   return `${new StringDecoder().write(bytes.subarray(0, LONGEST))}…`;
 }
-
-const sentenceCase = (text: string) => text.slice(0, 1) + text.slice(1).toLowerCase();
 
 /** The one place where a failure becomes a response. A bug of ours is logged and never shown. */
 export function errorReply(error: unknown): Reply {
