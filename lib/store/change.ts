@@ -1,40 +1,51 @@
-// How something in a store is changed: read, judged, written; and again if somebody was quicker.
+// How something in a store is changed: it is read, checked and written, and all that again if
+// somebody else was quicker.
 
 import { Unavailable } from "./store.ts";
 
-/** Lets work with the same key wait in line. */
+/** Lets those who want to do the same thing wait for one another. */
 export class Turns {
-  readonly #last = new Map<string, Promise<unknown>>();
+  readonly #lines = new Map<string, (() => void)[]>(); // of those who wait, by key
 
+  isFree(key: string): boolean {
+    return !this.#lines.has(key);
+  }
+
+  /** Does the work when all that came before with the same key is done. */
   async take<T>(key: string, work: () => Promise<T>): Promise<T> {
-    while (this.#last.has(key)) await this.#last.get(key);
-    const done = work();
-    this.#last.set(key, done.catch(() => {}));
+    const line = this.#lines.get(key);
+    if (line === undefined) this.#lines.set(key, []);
+    else await new Promise<void>((begin) => line.push(begin));
     try {
-      return await done;
+      return await work();
     } finally {
-      this.#last.delete(key);
+      const next = this.#lines.get(key)?.shift();
+      if (next === undefined) this.#lines.delete(key);
+      else next();
     }
   }
 }
 
-const TRIES = 5;
+const TRIES = 5; // in a turn
 
 /**
- * Reads, and writes what was read. If another server was quicker, reads and writes again, a few
- * times. On this server one change of the same key follows the other.
+ * Reads, and writes what was read; again if it has changed in between. The first time nobody waits
+ * for a turn. After that, changes of the same key follow one another, so that only another server
+ * can be quicker, and that a few times only.
  */
-export function change<T, R>(
+export async function change<T, R>(
   { turns }: { readonly turns: Turns },
   key: string,
   read: () => Promise<T>,
   write: (value: T) => Promise<R>,
 ): Promise<NonNullable<R>> {
-  return turns.take(key, async () => {
+  const written = turns.isFree(key) && await write(await read());
+  if (written) return written;
+  return await turns.take(key, async () => {
     for (let i = 0; i < TRIES; i++) {
       const written = await write(await read());
       if (written) return written;
     }
-    throw new Unavailable("other servers keep changing the same task; try again");
+    throw new Unavailable("other servers keep changing it; try again");
   });
 }

@@ -158,7 +158,7 @@ export function taskPromises(kind: Kind): void {
     await Promise.all("abcdefghij".split("").map(append));
     const { description } = await store.get(a.id, id) ?? assert.fail();
     assert.equal(description.split("").sort().join(""), "abcdefghij");
-    assert.equal(reads, 10);
+    assert.ok(reads <= 19, `${reads} reads`); // one again for each but the first
   });
 
   testUsers(kind, "a change gives up if others are quicker again and again", async (place) => {
