@@ -7,8 +7,8 @@ import type { Client } from "../http/call.ts";
 const PATIENCE_MS = 10_000;
 
 /**
- * The client of a request that has just arrived. Behind a proxy its address is the last one that
- * the proxy wrote (RFC 7239, X-Forwarded-For): all others may be the client's own words.
+ * The client of a request that has just arrived. Behind a proxy its address is the last one in the
+ * field that the proxy wrote (RFC 7239, X-Forwarded-For): the client may have written all others.
  */
 export class RequestClient implements Client {
   readonly until = performance.now() + PATIENCE_MS;
@@ -26,11 +26,14 @@ export class RequestClient implements Client {
 
   get address(): string {
     const { socket, headers } = this.#request;
-    const field = this.#behindProxy
-      ? headers.forwarded ?? `${headers["x-forwarded-for"] ?? ""}`
-      : "";
-    const last = field.slice(field.lastIndexOf(",") + 1).trim();
-    const [, named] = /(?:^|;)\s*for="?([^;"]+)/i.exec(last) ?? [];
-    return (named ?? last) || (socket.remoteAddress ?? "");
+    const own = socket.remoteAddress ?? "";
+    if (!this.#behindProxy) return own;
+    const last = lastOf(headers.forwarded);
+    const [, named = last] = /(?:^|;)\s*for="?([^;"]+)/i.exec(last) ?? [];
+    const plain = lastOf(`${headers["x-forwarded-for"] ?? ""}`);
+    // If the two differ, the client wrote one of them, and nobody can tell which.
+    return named === "" || plain === "" || named === plain ? named || plain || own : own;
   }
 }
+
+const lastOf = (field = "") => field.slice(field.lastIndexOf(",") + 1).trim();
