@@ -5,7 +5,7 @@ import { TUTORIAL } from "./todo/first.ts";
 import { isPassword, isUsername } from "./todo/users.ts";
 import { isLoopback } from "./wire/target.ts";
 
-/** A wrong flag or variable; the message names the mend, in one line. */
+/** A wrong flag or variable; the message names the fix, in one line. */
 export class UsageError extends Error {}
 
 export const HELP = `Usage: npx -y tsx server.ts [options]
@@ -55,8 +55,8 @@ export function readOptions(args: string[], env: Readonly<Record<string, string 
   const [name, secret] = [env["TODO_ETCD_USER"] ?? "", env["TODO_ETCD_PASSWORD"] ?? ""];
   const cert = flags["tls-cert"] ?? (env["TODO_TLS_CERT"] || undefined);
   const key = flags["tls-key"] ?? (env["TODO_TLS_KEY"] || undefined);
-  const url = flags["public-url"] ?? env["TODO_PUBLIC_URL"];
-  const publicUrl = url ? readPublicUrl(url) : undefined;
+  const url = flags["public-url"] ?? (env["TODO_PUBLIC_URL"] || undefined);
+  const publicUrl = url === undefined ? undefined : readPublicUrl(url);
   const corsOrigins = flags["cors-origin"] ?? env["TODO_CORS_ORIGIN"]?.match(/[^\s,]+/g) ?? [];
 
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65535) {
@@ -64,8 +64,8 @@ export function readOptions(args: string[], env: Readonly<Record<string, string 
   }
   if (host === "") throw new UsageError("the host must be a name or an address: --host 127.0.0.1");
   if (db === "") throw new UsageError("the database must be a file: --db tasks.sqlite");
-  if (!/^\d{1,5}$/.test(flags["keep-alive"])) {
-    throw new UsageError(`--keep-alive must be a number of seconds, not "${flags["keep-alive"]}"`);
+  if (!/^[1-9]\d{0,4}$/.test(flags["keep-alive"])) { // 0 would be for ever
+    throw new UsageError(`--keep-alive must be 1 to 99999 seconds, not "${flags["keep-alive"]}"`);
   }
   if (!isUsername(user)) {
     throw new UsageError("TODO_USER must be 1 to 64 letters, digits, dots, hyphens, underscores");
@@ -135,8 +135,8 @@ function readPublicUrl(text: string): string {
 function readOrigin(text: string): string {
   const { protocol, host } = URL.canParse(text) ? new URL(text) : { protocol: "", host: "" };
   if (host !== "" && !host.includes("*") && text === `${protocol}//${host}`) return text;
-  const mend = text === "null"
+  const fix = text === "null"
     ? 'any site can make a browser send "null"; name an origin'
     : `it must be like https://app.example or http://localhost:3000, not "${text}"`;
-  throw new UsageError(`a CORS origin is the scheme, host and port of a page: ${mend}`);
+  throw new UsageError(`a CORS origin is the scheme, host and port of a page: ${fix}`);
 }

@@ -68,7 +68,7 @@ test("a flag wins over its variable", () => {
     [["--quiet"], {}, { quiet: true }],
     [["--no-registration"], {}, { registration: false }],
     [["--keep-alive", "5"], {}, { keepAliveMs: 5000 }],
-    [["--keep-alive=0"], {}, { keepAliveMs: 0 }],
+    [["--keep-alive=99999"], {}, { keepAliveMs: 99_999_000 }],
     [[], { TODO_DB: "a.sqlite" }, { db: "a.sqlite" }],
     [["--db", "b.sqlite"], { TODO_DB: "a.sqlite" }, { db: "b.sqlite" }],
     [[], { TODO_USER: "s.u_s-1", TODO_PASSWORD: "a:b c" }, { user: "s.u_s-1", password: "a:b c" }],
@@ -79,7 +79,7 @@ test("--help works whatever the variables hold", () => {
   assert.equal(readOptions(["--quiet", "--help"], { PORT: "http" }), undefined);
 });
 
-test("a bad flag or variable gets one line that names the mend", () => {
+test("a bad flag or variable gets one line that names the fix", () => {
   const rows: [args: string[], env: Env, message: RegExp][] = [
     [["--prot", "1"], {}, /--prot.*--help/],
     [["-p", "1"], {}, /-p.*--help/],
@@ -96,13 +96,14 @@ test("a bad flag or variable gets one line that names the mend", () => {
     [["--port", "0x50"], {}, /port.*0 to 65535.*"0x50"/],
     [["--port", ""], {}, /port.*0 to 65535.*""/],
     [[], { PORT: "http" }, /port.*0 to 65535.*"http"/],
-    ...["", "-1", "5s", "1.5", "1e3", "100000"].map((seconds): [string[], Env, RegExp] => [
+    ...["", "0", "-1", "5s", "1.5", "1e3", "100000"].map((seconds): [string[], Env, RegExp] => [
       [`--keep-alive=${seconds}`],
       {},
-      new RegExp(`--keep-alive must be a number of seconds, not "${seconds}"`),
+      new RegExp(`--keep-alive must be 1 to 99999 seconds, not "${seconds}"`),
     ]),
     [["--host", ""], {}, /host.*127\.0\.0\.1/],
     [["--db", ""], {}, /database.*--db tasks\.sqlite/],
+    [["--public-url", ""], {}, /public URL.*https:.*""/],
     [[], { TODO_USER: "mig:uel" }, /TODO_USER.*letters/],
     [[], { TODO_USER: "mig uel" }, /TODO_USER.*letters/],
     [[], { TODO_USER: "m".repeat(65) }, /TODO_USER.*64/],
