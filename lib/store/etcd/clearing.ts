@@ -24,9 +24,7 @@ export class Clearing {
   /** Begins, unless it is under way. Then it looks for removed users once more. */
   start(): void {
     this.#more = true;
-    this.#clearing ??= this.#clearAll()
-      .catch(() => {}) // etcd cannot be reached, or is full
-      .finally(() => this.#clearing = undefined);
+    this.#clearing ??= this.#clearAll();
   }
 
   /** Ends it after the current piece. */
@@ -36,11 +34,17 @@ export class Clearing {
   }
 
   async #clearAll(): Promise<void> {
-    while (this.#more && !this.#life.gone) {
-      this.#more = false;
-      const all = this.#keys.all("removed");
-      const { found: [users] } = await this.#cluster.read(soon(this.#life), range(all));
-      for (const { value } of users?.pairs ?? []) await this.#clear(value);
+    try {
+      while (this.#more && !this.#life.gone) {
+        this.#more = false;
+        const all = this.#keys.all("removed");
+        const { found: [users] } = await this.#cluster.read(soon(this.#life), range(all));
+        for (const { value } of users?.pairs ?? []) await this.#clear(value);
+      }
+    } catch {
+      // etcd cannot be reached, or is full: the next start clears them
+    } finally {
+      this.#clearing = undefined;
     }
   }
 
