@@ -39,7 +39,8 @@ export function createLog(output: Writable): Log {
     const what = method ? quote(`${method} ${url} HTTP/${httpVersion}`) : "-"; // "-": not HTTP
     const end = ` ${status} ${bytes}\n`;
     const begin = `${socket.remoteAddress ?? "-"} - ${user} [${time}] "${what}`;
-    lines += `${begin.slice(0, LONGEST - end.length - 1)}"${end}`;
+    const whole = begin.slice(0, LONGEST - end.length - 1).replace(/\\x?.?$/, ""); // no half escape
+    lines += `${whole}"${end}`;
   };
 }
 

@@ -86,6 +86,16 @@ test("what a client sends stays within its line, its quotes and its column", asy
   assert.match(await written({ user: "żółw 😀\u2028" }), /^\S+ - [!-~]+ \[[ -~]+\n$/);
 });
 
+test("a long line is cut at 2,000 characters, and never within an escape", async () => {
+  for (const start of ["", "/", "//", "///"]) {
+    for (const [character, kept] of [["-", "-"], ['"', "(\\\\x22)"]] as const) {
+      const line = await written({ url: start + character.repeat(2000) });
+      assert.ok(line.length <= 2000 && line.length > 1990, `${line.length} characters`);
+      assert.match(line, new RegExp(`"GET ${start}${kept}+" 200 312\n$`));
+    }
+  }
+});
+
 test("the log does not name a user who was refused, and never writes a password", async () => {
   for (const status of [200, 401, 403, 404, 500]) {
     const line = await written({ user: "miguel", status });
