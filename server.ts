@@ -10,13 +10,13 @@ import { openStore } from "./lib/store/open.ts";
 import { Unavailable } from "./lib/store/store.ts";
 import { Accounts } from "./lib/todo/accounts.ts";
 import { fill, refuseKnownPassword } from "./lib/todo/first.ts";
-import type { Finish } from "./lib/wire/connections.ts";
+import type { AddFields } from "./lib/wire/connections.ts";
 import { listen, ListenError, onSignal } from "./lib/wire/listen.ts";
 import { createLog } from "./lib/wire/log.ts";
 import { serve } from "./lib/wire/server.ts";
 import { namesOf } from "./lib/wire/target.ts";
 
-// A reader that goes away (server.ts | head) is no reason to stop serving.
+// If the reader of the output goes away (server.ts | head), the server goes on.
 process.stdout.on("error", () => {});
 process.stderr.on("error", () => {});
 
@@ -25,7 +25,7 @@ try {
   if (options === undefined) process.stdout.write(HELP);
   else await start(options);
 } catch (error) {
-  // What a person can mend is one line. A bug of ours keeps its stack.
+  // An error that a person can fix is one line. A bug keeps its stack.
   if (error instanceof UsageError) process.exitCode = 2;
   else if (error instanceof Unavailable || error instanceof ListenError) process.exitCode = 1;
   else throw error;
@@ -34,7 +34,7 @@ try {
 
 async function start(options: Options): Promise<void> {
   const { publicUrl, host } = options;
-  const { https, finish } = await usable(() => extensions(options));
+  const { https, addFields } = await usable(() => extensions(options));
   const share = options.registration ? 0.1 : 1;
   const store = await usable(() => openStore(options.db, share, options.etcdUser));
   const accounts = new Accounts(store, options.registration);
@@ -45,7 +45,7 @@ async function start(options: Options): Promise<void> {
   const isOurs = namesOf(host, publicUrl);
   const app = createApp(table, accounts, { publicUrl, guide: guide(publicUrl), isOurs });
   const log = options.quiet ? () => {} : createLog(process.stdout);
-  const { server, stop } = serve(app, log, finish, https?.server);
+  const { server, stop } = serve(app, log, addFields, https?.server);
   server.keepAliveTimeout = options.keepAliveMs;
   onSignal(async () => {
     await stop();
@@ -57,17 +57,17 @@ async function start(options: Options): Promise<void> {
 
 /** HTTPS and CORS, loaded only if they are asked for. */
 async function extensions({ tls, corsOrigins }: Options) {
-  const finish: Finish[] = [];
+  const addFields: AddFields[] = [];
   if (corsOrigins.length > 0) {
     const { allowOrigins } = await import("./lib/wire/cors.ts");
-    finish.push(allowOrigins(corsOrigins));
+    addFields.push(allowOrigins(corsOrigins));
   }
-  if (tls === undefined) return { finish };
+  if (tls === undefined) return { addFields };
   const https = (await import("./lib/wire/tls.ts")).https(tls);
-  return { finish: [...finish, https.finish], https };
+  return { addFields: [...addFields, https.addFields], https };
 }
 
-/** Makes something that an option asks for; if it cannot, the option is wrong. */
+/** Makes something that an option asks for. If that fails, the option is wrong. */
 async function usable<T>(make: () => Promise<T>): Promise<T> {
   try {
     return await make();

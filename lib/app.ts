@@ -1,4 +1,4 @@
-// One request's way, from top to bottom: match, authenticate, handle. Whatever is thrown on it
+// Handles one request, from top to bottom: match, authenticate, handle. Whatever is thrown here
 // becomes a response in one place, http/reply.ts.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -13,7 +13,7 @@ import { RequestClient } from "./wire/client.ts";
 import { onceASecond } from "./wire/log.ts";
 import { readTarget } from "./wire/target.ts";
 
-/** Tells who sends requests. It may know more of an account than handlers do. */
+/** Authenticates requests. Its accounts may have more properties than handlers need. */
 export interface Authority {
   /** The account whose credentials an Authorization field holds, if any. */
   authenticate(field: string | undefined, client: Client): Promise<Account | undefined>;
@@ -30,8 +30,8 @@ const LIMIT = { user: 64 * 1024, anyone: 16 * 1024 }; // bytes of content
 
 /**
  * Makes the function from a request to its reply. `authority` judges credentials for the rows with
- * "user". With `publicUrl` every `uri` begins so. `guide` has header fields for clients that ask
- * what there is; `isOurs` tells whether an authority is ours.
+ * "user". If `publicUrl` is given, every `uri` begins with it. `guide` has header fields for the
+ * responses 404, 405 and to OPTIONS. `isOurs` tells which hosts the server answers for.
  */
 export function createApp(
   table: readonly Route[],
@@ -70,7 +70,7 @@ export function createApp(
         },
         async json() {
           const content = await readJson(request, response, LIMIT[access]); // 400, 413, 415
-          await call.authorize(); // what was true at the header must still be true
+          await call.authorize(); // they may have changed meanwhile
           return content;
         },
         async authorize() {
@@ -91,6 +91,8 @@ export function createApp(
 function fromStore(error: unknown): unknown {
   if (error instanceof TooLarge) return new HttpError(413, error.message);
   if (!(error instanceof Unavailable)) return error;
-  const message = error instanceof Full ? error.message : "nothing was half done; try again later";
+  const message = error instanceof Full
+    ? error.message
+    : "try again later; no change was made in part";
   return new HttpError(503, message, { "Retry-After": "5" });
 }

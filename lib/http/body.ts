@@ -7,8 +7,8 @@ import { HttpError } from "./reply.ts";
 const JSON_TYPE = /^\s*(application\/json|[^\s/;,]+\/[^\s/;,]+\+json)\s*(;|$)/i; // RFC 6839 §3.1
 
 /**
- * Reads a request's content, at most `limit` bytes of it, as JSON. Throws 413 and 415, and 400 for
- * whatever else is wrong.
+ * Reads a request's content as JSON. Throws 413 if it has more than `limit` bytes, 415, and 400 for
+ * all other faults.
  */
 export async function readJson(
   request: IncomingMessage,
@@ -31,9 +31,9 @@ function refuseUnread(headers: IncomingHttpHeaders, limit: number): void {
   }
   const type = headers["content-type"] ?? "missing";
   if (type.includes(",")) throw new HttpError(400, "send one Content-Type field, not several");
-  if (!JSON_TYPE.test(type)) { // so a plain form of another site cannot change anything
-    const mend = 'send it as application/json (curl: -H "Content-Type: application/json")';
-    throw new HttpError(400, `Content-Type is ${type}; ${mend}`);
+  if (!JSON_TYPE.test(type)) { // otherwise a form of another site could change tasks
+    const fix = 'send it as application/json (curl: -H "Content-Type: application/json")';
+    throw new HttpError(400, `Content-Type is ${type}; ${fix}`);
   }
   if (Number(headers["content-length"]) > limit) throw tooLarge(limit);
 }
@@ -63,11 +63,11 @@ function readContent(request: IncomingMessage, limit: number): Promise<Buffer> {
 function parseJson(bytes: Buffer): unknown {
   // In UTF-16 every second byte of "{" is NUL; UTF-8 never has one in JSON.
   if (!isUtf8(bytes) || bytes.includes(0)) {
-    const mend = "save it as UTF-8 (PowerShell: Set-Content -Encoding utf8)";
-    throw new HttpError(400, `the content is not UTF-8; ${mend}`);
+    const fix = "save it as UTF-8 (PowerShell: Set-Content -Encoding utf8)";
+    throw new HttpError(400, `the content is not UTF-8; ${fix}`);
   }
   try {
-    return JSON.parse(bytes.toString().replace(/^\uFEFF/, "")); // some editors begin files with it
+    return JSON.parse(bytes.toString().replace(/^\uFEFF/, "")); // written by some editors
   } catch (error) {
     throw new HttpError(400, `the content is not JSON: ${error instanceof Error && error.message}`);
   }

@@ -10,7 +10,7 @@ export interface Account {
 export interface Client {
   /** Its IP address. */
   readonly address: string;
-  /** Until when its request may take, in milliseconds of `performance.now()`. */
+  /** When its request must be done, in milliseconds of `performance.now()`. */
   readonly until: number;
   /** True if it has closed the connection. */
   readonly gone: boolean;
@@ -20,20 +20,20 @@ export interface Client {
 export interface Call<P = unknown, U extends Account = Account> {
   /** The parameters in the path. */
   readonly params: P;
-  /** Who sent the request; nobody on a route that is open to anyone. */
+  /** Who sent the request; an account without an id if the route is open to anyone. */
   readonly user: U;
   /** What follows the `?` of the target, still encoded. */
   readonly query: string;
   /** Scheme and authority for absolute URIs: `http://127.0.0.1:5000`. */
   readonly origin: string;
-  /** For work that may take long. */
+  /** Tells long work when nobody waits for it any more. */
   readonly client: Client;
   /** Whether the client's copy has this entity tag: respond 304. Throws 412. */
   clientHas(tag: string): boolean;
-  /** Throws 412 if the request asks not to change what has this entity tag. */
+  /** Throws 412 if the request's conditions forbid to change what has this entity tag. */
   checkConditions(tag: string): void;
-  /** Reads the content as JSON, then judges the credentials again. Throws 400, 401, 413, 415. */
+  /** Reads the content as JSON, then checks the credentials again. Throws 400 to 415. */
   json(): Promise<unknown>;
-  /** Judges the credentials again, after slow work. Returns the account as it is. Throws 401. */
+  /** Checks the credentials again, after slow work. Returns the account. Throws 401, 403. */
   authorize(): Promise<U>;
 }

@@ -1,5 +1,5 @@
-// If-Match and If-None-Match (RFC 9110 §13): to read again only what has changed, and to change
-// only what was read.
+// If-Match and If-None-Match (RFC 9110 §13). With them a client reads again only what has changed,
+// and overwrites only what it has read.
 
 import type { IncomingMessage } from "node:http";
 import { HttpError } from "./reply.ts";
@@ -30,19 +30,19 @@ export function checkConditions({ headers }: IncomingMessage, tag: string): void
   const field = headers["if-none-match"];
   if (field === undefined) return;
   const tags = tagsIn(field) ?? malformed("If-None-Match");
-  if (tags === "*" || tags.some((sent) => strong(sent) === tag)) throw changed();
+  if (tags === "*" || tags.some((sent) => strong(sent) === tag)) throw hasChanged();
 }
 
-/** If-Match compares strongly: a weak tag equals none (RFC 9110 §8.8.3.2). */
+/** If-Match compares strongly: a weak tag never matches (RFC 9110 §8.8.3.2). */
 function checkMatch(field: string | undefined, tag: string): void {
   if (field === undefined) return;
   const tags = tagsIn(field) ?? malformed("If-Match");
   if (tags === "*" || tags.includes(tag)) return;
   // A proxy that compresses marks the tags that pass: nginx W/"a", Apache "a-gzip".
   const before = (sent: string) => strong(sent).replace(/-+(gzip|br|zstd|deflate)"$/, '"');
-  if (!tags.some((sent) => before(sent) === tag)) throw changed();
-  const mend = "let it send JSON uncompressed, or send the entity tag without W/ and -gzip";
-  throw new HttpError(412, `a proxy has changed the entity tag; ${mend}`);
+  if (!tags.some((sent) => before(sent) === tag)) throw hasChanged();
+  const fix = "let it send JSON uncompressed, or send the entity tag without W/ and -gzip";
+  throw new HttpError(412, `a proxy has changed the entity tag; ${fix}`);
 }
 
 const strong = (tag: string) => tag.replace(/^W\//, "");
@@ -56,8 +56,8 @@ function tagsIn(field: string): "*" | string[] | undefined {
 }
 
 function malformed(name: string): never {
-  const mend = "must be *, or entity tags as they were received, with their quotes";
-  throw new HttpError(400, `${name} ${mend}`);
+  const fix = "must be *, or entity tags as they were received, with their quotes";
+  throw new HttpError(400, `${name} ${fix}`);
 }
 
-const changed = () => new HttpError(412, "it has changed; read it again, then decide");
+const hasChanged = () => new HttpError(412, "it has changed; read it again, then decide");

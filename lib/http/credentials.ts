@@ -15,7 +15,7 @@ const BASIC = /^Basic +([A-Za-z0-9+/]+=*)$/i;
 const CHALLENGE = {
   "WWW-Authenticate": 'Basic realm="Authentication Required", charset="UTF-8"',
 };
-const NOT_UTF8 = "the credentials are not UTF-8; let your client encode them so";
+const NOT_UTF8 = "the credentials are not UTF-8; let your client encode them as UTF-8";
 
 /** The Authorization field for these credentials (RFC 7617 §2). */
 export const basic = ({ username, password }: Credentials) =>
@@ -26,7 +26,7 @@ export function parseCredentials(field = ""): Credentials | undefined {
   const bytes = bytesOf(field);
   const pair = isUtf8(bytes) ? bytes.toString() : "";
   const colon = pair.indexOf(":"); // the first: a password may hold more of them
-  // No control characters (RFC 7617 §2): for scrypt, a NUL at the end is the same as nothing.
+  // No control characters (RFC 7617 §2): scrypt ignores a NUL at the end.
   if (colon < 0 || /\p{Cc}/u.test(pair)) return undefined;
   return { username: pair.slice(0, colon), password: pair.slice(colon + 1) };
 }

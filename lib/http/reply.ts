@@ -28,9 +28,9 @@ export function jsonReply(status: number, value: unknown, fields: Fields = {}): 
 /** 304: the client's copy is current (RFC 9110 §15.4.5). */
 export const notModified = (ETag: string): Reply => ({ status: 304, fields: { ETag } });
 
-const LONGEST = 900; // bytes of a message: a client's own text may be part of it
+const LONGEST = 900; // bytes of a message, which may quote text of the client
 
-/** An error response that any code may throw. It is no Error: nobody needs its stack. */
+/** An error response that any code may throw. It is not an Error, as its stack is not needed. */
 export class HttpError implements Reply {
   readonly status: number;
   readonly text: string;
@@ -43,13 +43,13 @@ export class HttpError implements Reply {
   constructor(status: number, message = "", fields: Fields = {}, content: object = {}) {
     this.status = status;
     this.fields = fields;
-    const [first = "", ...others] = STATUS_CODES[status] ?? "";
-    const error = WORDING[status] ?? first + others.join("").toLowerCase();
+    const phrase = STATUS_CODES[status] ?? "";
+    const error = WORDING[status] ?? phrase.slice(0, 1) + phrase.slice(1).toLowerCase();
     this.text = printJson({ error, message: shorten(message) || undefined, ...content });
   }
 }
 
-// The tutorial's own words for 401, RFC 9110's newer ones for 413, and a name in capital letters.
+// The tutorial's words for 401, RFC 9110's for 413, and HTTP in capital letters.
 const WORDING: Readonly<Record<number, string>> = {
   401: "Unauthorized access",
   413: "Content too large",

@@ -3,9 +3,9 @@
 import type { Account, Call } from "./call.ts";
 import { type Fields, HttpError, type Reply } from "./reply.ts";
 
-/** What may stand in a pattern as `<converter:name>`: its form, and the value that it gives. */
+/** The converters of `<converter:name>`: the form of a text, and how it becomes a value. */
 const CONVERTERS = {
-  int: { form: "0*[0-9]{1,15}", parse: Number }, // a number holds no more digits exactly
+  int: { form: "0*[0-9]{1,15}", parse: Number }, // a number is exact up to 15 digits
   string: { form: "[^/]+", parse: decodeURIComponent },
 };
 type Converters = typeof CONVERTERS;
@@ -67,7 +67,7 @@ export interface Route {
   readonly method: string;
   readonly path: Path;
   readonly access: "user" | "anyone";
-  // A method, not a property, so that a Call<P> may stand for a Call; find() keeps that promise.
+  // A method, not a property, so that TypeScript takes a handler of Call<P>; the router passes P.
   handle(call: Call): Promise<Reply>;
 }
 
@@ -81,7 +81,7 @@ export function route<P, U extends Account>(
   return { method, path, access, handle };
 }
 
-/** What the table says of a request. */
+/** The row of the table for a request, and the parameters in its path. */
 export type Found = Pick<Route, "access" | "handle"> & { readonly params: unknown };
 
 /**

@@ -1,4 +1,5 @@
-// The in-memory array: the default store, and the reference for any other. Ends with the process.
+// The in-memory array: the default store, and the reference for any other. It ends with the
+// process.
 // deno-lint-ignore-file require-await -- a store promises promises
 
 import { randomUUID } from "node:crypto";
@@ -24,7 +25,7 @@ export class MemoryStore implements Store {
   readonly #byName = new Map<string, Account>();
   readonly #byId = new Map<string, Account>();
   readonly #room: Room;
-  #accounts = 0; // these three only rise, so that no number is ever given twice
+  #accounts = 0; // these three only grow, so that no number is given twice
   #lastId = 0;
   #revision = 0;
 
@@ -47,7 +48,7 @@ export class MemoryStore implements Store {
       if (end === undefined || by?.gone) return;
       yield slice.filter(test);
       last = end.id;
-      await setImmediate(); // other requests have their turns
+      await setImmediate(); // other requests go on
     }
   }
 
@@ -82,7 +83,7 @@ export class MemoryStore implements Store {
   async addUser(username: string, fields: UserFields): Promise<User | undefined> {
     if (this.#byName.has(username)) return undefined;
     const id = `${++this.#accounts}`;
-    this.#room.take(id, 1000 + fields.email.length);
+    this.#room.take(id, 1500); // with the longest e-mail address
     const user = { ...fields, id, username, revision: ++this.#revision };
     const account = { user, tasks: [], revision: user.revision };
     this.#byName.set(username, account);
@@ -92,7 +93,7 @@ export class MemoryStore implements Store {
 
   async addFirst(username: string, fields: UserFields, tasks: readonly TaskFields[]) {
     if (this.#accounts > 0) return undefined;
-    const user = this.addUser(username, fields); // takes effect at once, as the next line does
+    const user = this.addUser(username, fields); // it takes effect before it returns, as add() does
     await Promise.all(tasks.map((task) => this.add(`${this.#accounts}`, task)));
     return await user;
   }
@@ -113,7 +114,7 @@ export class MemoryStore implements Store {
 
   close(): void {}
 
-  /** Puts something else, or nothing, in the place of a task that is still as it was read. */
+  /** Replaces a task by `next`, or removes it, if it is still as it was read. */
   #replace(owner: string, task: Task, ...next: Task[]): boolean {
     const account = this.#byId.get(owner);
     const index = indexOf(account?.tasks ?? [], task.id);

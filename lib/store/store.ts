@@ -49,7 +49,7 @@ export interface Deadline {
   readonly gone: boolean;
 }
 
-/** The store cannot be reached, or is full. Nothing was half done. The message names the mend. */
+/** The store cannot be reached, or is full. Nothing was half done. The message names the fix. */
 export class Unavailable extends Error {}
 
 /** There is no room for more. The message is for the client. */

@@ -14,7 +14,7 @@ export class Accounts {
   readonly open: boolean;
   readonly #passwords = new Passwords();
   readonly #verifying = new Shared<User | undefined>(); // by Authorization field
-  // From an Authorization field to the account that it was right for, so that scrypt runs once per
+  // The account for each Authorization field that was right, so that scrypt runs once per
   // sign-in and not once per request. A digest in its place would cost 4% of a GET.
   readonly #signedIn = new Map<string, User>();
   readonly #fields = new Map<string, string>(); // by account, the least recently used first
@@ -36,7 +36,7 @@ export class Accounts {
   async #signIn(field: string, client: Client): Promise<User | undefined> {
     const given = parseCredentials(field);
     if (given === undefined) return undefined;
-    const usual = basic(given); // in another spelling it may be known already
+    const usual = basic(given); // which may be known
     if (usual !== field) return await this.authenticate(usual, client);
     const user = await this.store.user(given.username, client);
     return await this.#verifying.do(`${user?.password} ${field}`, client, async (all) => {
@@ -60,7 +60,7 @@ export class Accounts {
     { password, email }: UserFields,
     client: Client,
   ): Promise<User | undefined> {
-    // Not a hash for nothing.
+    // Before the hash, which takes long.
     if (await this.store.user(username, client) !== undefined) return undefined;
     const hash = await this.hash(password, client);
     const user = await this.store.addUser(username, { password: hash, email }, client);
@@ -80,7 +80,7 @@ export class Accounts {
     return await this.#passwords.hash(password, client);
   }
 
-  /** One field for each account: another spelling of the same credentials takes its place. */
+  /** Remembers one field for each account: a new one takes the place of the old. */
   #remember(user: User, field: string): void {
     this.#forget(user.id);
     this.#fields.set(user.id, field);

@@ -48,7 +48,7 @@ export async function refuseKnownPassword(
     if (await accounts.store.user(username) === undefined) continue;
     const field = basic({ username, password: TUTORIAL.password });
     if (await accounts.authenticate(field, NOBODY) === undefined) continue;
-    const mend = `change the password of ${username} before others reach this server`;
-    throw new Error(`${reachable}: ${mend}, because everybody knows it from the tutorial`);
+    const fix = `change the password of ${username} before others reach this server`;
+    throw new Error(`${reachable}: ${fix}, because everybody knows it from the tutorial`);
   }
 }

@@ -11,7 +11,7 @@ import { FIELDS, NEW_FIELDS, printTask, TASKS, uriOf } from "./task.ts";
 
 type OneTask = Call<{ readonly id: number }>;
 
-/** get_tasks: 200 with the list of the user who asks, filtered and in pages if asked. */
+/** get_tasks: 200 with the user's list, filtered and in pages if the query says so. */
 export async function getTasks(store: TaskStore, call: Call): Promise<Reply> {
   const { user, origin, client } = call;
   const query = readListQuery(call.query); // 400

@@ -1,14 +1,14 @@
-// One open connection: whose turn it is on it, and whether it can take another request.
+// An open connection: which response is next, and whether another request can follow.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { errorReply, type HttpError, type Reply } from "../http/reply.ts";
 
-const MOST_WAITING = 16; // pipelined requests; what follows these stays in the kernel
+const MOST_WAITING = 16; // pipelined requests; then the server reads no more
 const SMALL = 64 * 1024; // bytes of unread content that node may read to keep the connection
 
 /** From a request to its reply. `response` is passed only so that 100 Continue can be written. */
-export type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<Reply>;
+export type Respond = (request: IncomingMessage, response: ServerResponse) => Promise<Reply>;
 
 /** A request and its response. */
 export interface Exchange {
@@ -16,18 +16,17 @@ export interface Exchange {
   readonly response: ServerResponse;
 }
 
-/** An open connection. */
 export class Connection {
   /** The newest request. */
   last: Exchange | undefined;
-  /** What node's parser found wrong. */
+  /** The response to what node's parser refused. */
   failure: HttpError | undefined;
   readonly #socket: Socket;
   readonly #waiting = new Set<() => void>();
 
   constructor(socket: Socket) {
     this.#socket = socket;
-    // node reads on after each request that it has parsed.
+    // node resumes the socket after each request, so it is paused again.
     socket.on("resume", () => this.#waiting.size >= MOST_WAITING && socket.pause());
     socket.on("close", () => {
       for (const begin of this.#waiting) begin(); // each finds that the connection is gone
@@ -35,7 +34,7 @@ export class Connection {
   }
 
   /** Resolves when a response may be written: node parses requests before earlier ones are done. */
-  turn(response: ServerResponse): Promise<void> {
+  waitForTurn(response: ServerResponse): Promise<void> {
     const waiting = this.#waiting;
     return new Promise((begin) => {
       waiting.add(begin);
@@ -63,18 +62,18 @@ export class Connection {
     return this.last === undefined || this.last.response.writableFinished;
   }
 
-  /** The reply to a request: that of `answer`, or what went wrong. */
-  async replyTo(answer: Answer, { request, response }: Exchange): Promise<Reply> {
+  /** The reply to a request: that of `respond`, or what went wrong. */
+  async replyTo(respond: Respond, { request, response }: Exchange): Promise<Reply> {
     try {
       if (this.failure !== undefined && !request.complete) return this.failure;
-      return await answer(request, response);
+      return await respond(request, response);
     } catch (error) {
       // If the parser failed in the content, that is what the client should hear.
       return errorReply(request.complete ? error : this.failure ?? error);
     }
   }
 
-  /** Whether it can take another request after this one, which has its reply. */
+  /** Whether another request can follow this one, which has its reply. */
   goesOn(request: IncomingMessage): boolean {
     if (request.headers.upgrade !== undefined || !isFramed(request)) return false;
     return request.complete || (isSmall(request) && this.failure === undefined);

@@ -1,20 +1,20 @@
-// The open connections of a server: one request after the other on each, a response to what never
-// became a request, and a stop that cuts no response short.
+// The open connections of a server: one request after the other on each, responses to malformed
+// requests, and a stop that lets every response end.
 
 import { Buffer } from "node:buffer";
 import { IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { errorReply, type HttpError, type Reply } from "../http/reply.ts";
-import { type Answer, Connection, type Exchange } from "./connection.ts";
+import { Connection, type Exchange, type Respond } from "./connection.ts";
 import type { Log } from "./log.ts";
 import { parserFailure } from "./refusals.ts";
 import { printReply, send } from "./send.ts";
 
 /** Called for every reply, errors too; may add header fields. */
-export type Finish = (request: IncomingMessage, reply: Reply) => Reply;
+export type AddFields = (request: IncomingMessage, reply: Reply) => Reply;
 
 const MOST_OPEN = 2000; // connections
-const MOST_WAITING = 5000; // pipelined requests on all connections: each takes 10 kB
+const MOST_WAITING_IN_ALL = 5000; // pipelined requests on all connections: each takes 10 kB
 const UNREAD_MS = 60_000; // for a client to take the next bytes of a response
 const LINGER_MS = 1000; // for a client to read its last response before the connection is gone
 const STALLED_MS = 3000; // while stopping, for a byte to pass either way
@@ -24,16 +24,16 @@ const STOP_MS = 9000; // while stopping, for everything
 export class Connections {
   readonly #server: Server;
   readonly #log: Log;
-  readonly #finish: readonly Finish[];
+  readonly #addFields: readonly AddFields[];
   readonly #open = new Map<Socket, Connection>();
   #waiting = 0;
 
-  constructor(server: Server, log: Log, finish: readonly Finish[]) {
+  constructor(server: Server, log: Log, addFields: readonly AddFields[]) {
     this.#server = server;
     this.#log = log;
-    this.#finish = finish;
+    this.#addFields = addFields;
     // With TLS, a connection counts from the end of its handshake; the TCP socket below it is not
-    // tracked. On Bun, which has no setSecureContext, "connection" means that already.
+    // tracked. Bun has no setSecureContext, and its "connection" comes after the handshake.
     const begins = "setSecureContext" in server ? "secureConnection" : "connection";
     server.on(begins, (socket: Socket) => {
       if (this.#open.size >= MOST_OPEN) this.#makeRoom(socket);
@@ -42,7 +42,7 @@ export class Connections {
     });
   }
 
-  /** Ends the connection that came first of those that are idle; if none is, the new one. */
+  /** Ends the oldest idle connection, or if none is idle, the new one. */
   #makeRoom(newest: Socket): void {
     const idle = [...this.#open].find(([, connection]) => connection.isIdle);
     const [socket] = idle ?? [newest];
@@ -50,34 +50,36 @@ export class Connections {
   }
 
   /** One request: waits for its turn, gets the reply, sends and logs it. */
-  async handle(answer: Answer, exchange: Exchange): Promise<void> {
+  async handle(respond: Respond, exchange: Exchange): Promise<void> {
     const { request, response } = exchange;
     const { socket } = request;
     const connection = this.#open.get(socket);
-    // After a reset node goes on to parse what it had read. To respond to that ends the process: an
-    // assertion in node finds the responses out of order.
+    // After a reset, node still parses the bytes that it has read. To respond to them would fail an
+    // assertion in node, which ends the process.
     if (connection === undefined || socket.destroyed) return;
     connection.last = exchange;
-    if (response.socket === null && !await this.#turn(connection, response)) socket.destroy();
+    if (response.socket === null && !await this.#waitForTurn(connection, response)) {
+      socket.destroy();
+    }
     if (socket.destroyed) return;
-    const reply = await connection.replyTo(answer, exchange);
+    const reply = await connection.replyTo(respond, exchange);
     if (response.headersSent) return; // parserFailed has responded
     const goesOn = this.#server.listening && connection.goesOn(request);
     this.#send(exchange, reply, !goesOn);
   }
 
   /** Waits for a response's turn. False if too many wait already, on all connections. */
-  async #turn(connection: Connection, response: ServerResponse): Promise<boolean> {
-    if (this.#waiting >= MOST_WAITING) return false;
+  async #waitForTurn(connection: Connection, response: ServerResponse): Promise<boolean> {
+    if (this.#waiting >= MOST_WAITING_IN_ALL) return false;
     this.#waiting++;
-    await connection.turn(response);
+    await connection.waitForTurn(response);
     this.#waiting--;
     return true;
   }
 
   #send({ request, response }: Exchange, own: Reply, close: boolean): void {
     const { socket } = request;
-    const reply = this.#finished(request, own);
+    const reply = this.#withFields(request, own);
     try {
       const sent = socket.destroyed ? 0 : send(response, reply, close);
       if (typeof sent === "number") this.#log(request, reply.status, sent);
@@ -90,8 +92,8 @@ export class Connections {
     }
   }
 
-  #finished(request: IncomingMessage, reply: Reply): Reply {
-    for (const step of this.#finish) reply = step(request, reply);
+  #withFields(request: IncomingMessage, reply: Reply): Reply {
+    for (const step of this.#addFields) reply = step(request, reply);
     return reply;
   }
 
@@ -99,7 +101,7 @@ export class Connections {
   parserFailed(socket: Socket, error: NodeJS.ErrnoException): void {
     const connection = this.#open.get(socket);
     if (connection === undefined || error.code === "ECONNRESET") return;
-    if (connection.failure !== undefined) return; // node tells it again with every further packet
+    if (connection.failure !== undefined) return; // node reports it again with every packet
     connection.failure = parserFailure(error);
     const { last, failure } = connection;
     if (last === undefined || last.request.complete) return void this.refuse(socket, failure);
@@ -116,7 +118,7 @@ export class Connections {
     await this.#open.get(socket)?.quiet();
     if (!socket.writable) return;
     const request = new IncomingMessage(socket);
-    const reply = this.#finished(request, error);
+    const reply = this.#withFields(request, error);
     socket.end(printReply(reply));
     this.#log(request, reply.status, Buffer.byteLength(error.text));
     // A reset would take the response from a client that is still sending.

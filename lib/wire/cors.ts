@@ -2,7 +2,7 @@
 
 import type { IncomingMessage } from "node:http";
 import type { Fields, Reply } from "../http/reply.ts";
-import type { Finish } from "./connections.ts";
+import type { AddFields } from "./connections.ts";
 
 const MAX_AGE = "7200"; // seconds; Chromium's maximum
 const NAMES = /^[\w!#$%&'*+.^`|~-]+(\s*,\s*[\w!#$%&'*+.^`|~-]+)*$/; // tokens (RFC 9110 §5.6.2)
@@ -13,7 +13,7 @@ const EXPOSED = "ETag, Link, Location, Retry-After, X-Total-Count";
  * There is no Access-Control-Allow-Credentials: a script that sets Authorization itself does not
  * need it, and without it no page can use a password that the browser stores.
  */
-export function allowOrigins(origins: readonly string[]): Finish {
+export function allowOrigins(origins: readonly string[]): AddFields {
   return (request, reply) => {
     const { origin = "" } = request.headers;
     const allowed = origins.includes(origin) ? allow(origin, request, reply) : {};

@@ -5,7 +5,7 @@ import type { Server } from "node:http";
 import process from "node:process";
 import { boundTo } from "./target.ts";
 
-const MENDS: Readonly<Record<string, string>> = {
+const FIXES: Readonly<Record<string, string>> = {
   EADDRINUSE: "it is in use; choose another one, such as --port 5001",
   EACCES: "it needs more rights; choose a port from 1024 up, such as --port 5000",
   ENOTFOUND: "no such host; try --host 127.0.0.1",
@@ -14,7 +14,7 @@ const MENDS: Readonly<Record<string, string>> = {
 
 const LOG_MS = 1000; // for the last lines of the log to be written
 
-/** The server cannot listen. The message names the mend. */
+/** The server cannot listen. The message names the fix. */
 export class ListenError extends Error {}
 
 /** Resolves when the server listens, with the authority of its address: `127.0.0.1:5000`. */
@@ -26,7 +26,7 @@ export async function listen(
     await once(server.listen(port, host), "listening");
   } catch (error) {
     const { code = "", message } = error as NodeJS.ErrnoException;
-    throw new ListenError(`cannot listen on port ${port} of ${host}: ${MENDS[code] ?? message}`);
+    throw new ListenError(`cannot listen on port ${port} of ${host}: ${FIXES[code] ?? message}`);
   }
   return boundTo(server.address());
 }

@@ -1,4 +1,4 @@
-// Replies to what never becomes a call of a handler.
+// Responses to requests that reach no handler.
 
 import type { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
@@ -6,13 +6,16 @@ import { HttpError } from "../http/reply.ts";
 
 const REQUEST_LINE = /^[\w!#$%&'*+.^`|~-]+ \S+ HTTP\/1\.\d\r?\n/;
 
-/** To CONNECT. */
-export const NO_PROXY = new HttpError(405, "this is no proxy", { Allow: "" });
+/** The response to CONNECT. */
+export const NO_PROXY = new HttpError(405, "this server is not a proxy", { Allow: "" });
 
-/** To an Expect that is not 100-continue (RFC 9110 §10.1.1). */
+/** The response to an Expect that is not 100-continue (RFC 9110 §10.1.1). */
 export const unexpected = ({ headers }: IncomingMessage) =>
   Promise.resolve(
-    new HttpError(417, `Expect: ${headers.expect} is not known here; 100-continue is`),
+    new HttpError(
+      417,
+      `Expect: ${headers.expect} is not supported; send 100-continue, or no Expect`,
+    ),
   );
 
 /** What node tells of an error: the packet, and how much of it was good. */
@@ -23,7 +26,7 @@ interface ParserError extends NodeJS.ErrnoException {
 
 const lineAt = (text: string, at: number) => text.slice(text.lastIndexOf("\n", at - 1) + 1);
 
-/** To what node's parser refuses. An unknown method ends up there too (RFC 9110 §15.6.2). */
+/** The response to what node's parser refuses; unknown methods too (RFC 9110 §15.6.2). */
 export function parserFailure(error: ParserError): HttpError {
   const { code, message, rawPacket, bytesParsed = 0 } = error;
   switch (code) {

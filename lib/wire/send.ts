@@ -8,7 +8,7 @@ import type { Reply } from "../http/reply.ts";
 
 const LINGER_MS = 1000; // for a client to stop sending
 
-/** The header section of a reply: names and values by turns, which writeHead takes fastest. */
+/** The header section of a reply: names and values in turn, as writeHead is fastest with these. */
 function headerSection({ status, text = "", chunks, fields = {} }: Reply, safe: boolean): string[] {
   const section: string[] = [];
   const isJson = fields["Content-Type"] === undefined && (text !== "" || chunks !== undefined);
@@ -21,8 +21,8 @@ function headerSection({ status, text = "", chunks, fields = {} }: Reply, safe: 
 }
 
 /**
- * Writes a response; with `close` the connection is not used again. Gives the number of bytes of
- * its content, of a long one when it has been sent. Throws for a field value that node refuses.
+ * Writes a response; with `close` the connection is not used again. Returns how many bytes of
+ * content it has, or for chunks a promise of that. Throws for a field value that node refuses.
  */
 export function send(
   response: ServerResponse,
@@ -36,19 +36,19 @@ export function send(
   response.writeHead(status, section);
   if (chunks !== undefined && method === "GET") return sendChunks(response, chunks);
   if (text !== "") {
-    // It leaves with the header section in one write: end(text) makes it two, a tenth slower.
+    // cork() makes one write of header section and content. end(text) would take two.
     response.socket?.cork();
     response.write(text);
     response.socket?.uncork();
   }
-  const { complete, readableEnded } = response.req; // without content it may be only the latter
+  const { complete, readableEnded } = response.req; // or if it had no content, only the latter
   // Bun sends the end of the header section of a response to HEAD only with end().
   if (!close || complete || readableEnded || method === "HEAD") response.end();
   else endGently(response);
   return method === "HEAD" ? 0 : Buffer.byteLength(text);
 }
 
-// Writes at the pace at which the client reads. If the client goes away, it ends.
+// Writes as fast as the client reads, and ends if the client goes away.
 async function sendChunks(
   response: ServerResponse,
   chunks: AsyncIterable<string>,

@@ -1,4 +1,4 @@
-// What a request asks for, and the rest of its header section that no handler has to know.
+// Reads the target of a request, and checks the header fields that no handler has to know.
 
 import type { IncomingMessage } from "node:http";
 import { type AddressInfo, isIPv4, type Socket } from "node:net";
@@ -31,19 +31,19 @@ export function readTarget(request: IncomingMessage, isOurs: (name: string) => b
   }
   const coding = headers["transfer-encoding"];
   if (coding !== undefined) {
-    // node takes any of it from HTTP/1.0, and "gzip, chunked" for chunked (RFC 9112 §6.1).
+    // node accepts any coding from HTTP/1.0, and "gzip, chunked" for chunked (RFC 9112 §6.1).
     if (httpVersionMinor === 0) throw new HttpError(400, "HTTP/1.0 has no Transfer-Encoding");
     if (coding.toLowerCase() !== "chunked") throw new HttpError(501, "send chunked, or the length");
   }
   const { host = httpVersionMinor === 0 ? boundTo(socket.address()) : "" } = headers;
-  // Two Host fields arrive here as "a, b", which no authority is.
+  // Two Host fields arrive here as "a, b", which is not an authority.
   if (!AUTHORITY.test(host)) throw new HttpError(400, "send one Host field: host or host:port");
   const { method, url = "" } = request;
   if (url.includes("#")) throw new HttpError(400, "the request target must have no fragment (#)");
   const [authority, target] = url.startsWith("/") ? [host, url] : readAbsolute(url, host, method);
   if (!isOurs(authority)) {
-    const mend = "if it is a name of this server, start it with --public-url";
-    throw new HttpError(421, `the server does not answer for ${authority}; ${mend}`);
+    const fix = "if it is a name of this server, start it with --public-url";
+    throw new HttpError(421, `the server does not answer for ${authority}; ${fix}`);
   }
 
   const mark = target.indexOf("?");
@@ -55,7 +55,7 @@ export function readTarget(request: IncomingMessage, isOurs: (name: string) => b
   };
 }
 
-// A TLSSocket says so; on Bun any socket says whether it is one.
+// A TLSSocket has `encrypted: true`; on Bun every socket has the property.
 const isTls = (socket: Socket) => "encrypted" in socket && socket.encrypted === true;
 
 // The authority in the target wins over Host (RFC 9112 §3.2.2). new URL() would throw.
@@ -77,7 +77,7 @@ export function boundTo(address: AddressInfo | string | object | null): string {
 
 /**
  * Tells which names a server that is bound to this host answers for. On a loopback address only
- * itself, because a name of somebody else may lead a browser here (DNS rebinding).
+ * itself, because another site's name may lead a browser here (DNS rebinding).
  */
 export function namesOf(host: string, publicUrl?: string): (name: string) => boolean {
   if (!isLoopback(host)) return () => true;

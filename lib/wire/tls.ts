@@ -7,7 +7,7 @@ import { createServer, type Server } from "node:https";
 import type { Socket } from "node:net";
 import { createSecureContext, type SecureContextOptions } from "node:tls";
 import { HttpError } from "../http/reply.ts";
-import type { Finish } from "./connections.ts";
+import type { AddFields } from "./connections.ts";
 import { printReply } from "./send.ts";
 import { LIMITS } from "./server.ts";
 
@@ -23,7 +23,7 @@ export interface TlsFiles {
   readonly key: string;
 }
 
-/** Reads both and checks that they fit. Throws an Error of one line that names the mend. */
+/** Reads both and checks that they fit. Throws an Error of one line that names the fix. */
 function readTlsFiles(files: TlsFiles): SecureContextOptions {
   const cert = read("--tls-cert", files.cert);
   const key = read("--tls-key", files.key);
@@ -64,12 +64,12 @@ function explained<T>(message: (reason: string) => string, act: () => T): T {
 /** HTTPS for `serve`: a server, header fields for every response, and `renew`. */
 export interface Https {
   readonly server: Server;
-  readonly finish: Finish;
+  readonly addFields: AddFields;
   /** Reads the files again, for new connections; open ones stay. Logs whether that worked. */
   renew(): void;
 }
 
-/** Makes HTTPS with what these files hold. Throws an Error that names the mend. */
+/** Makes HTTPS with what these files hold. Throws an Error that names the fix. */
 export function https(files: TlsFiles): Https {
   const server = createServer({
     ...LIMITS,
@@ -106,7 +106,7 @@ export function https(files: TlsFiles): Https {
     for (const socket of handshakes.values()) socket.destroy();
     return close(done);
   };
-  return { server, finish: strictTransport, renew: () => renew(server, files) };
+  return { server, addFields: strictTransport, renew: () => renew(server, files) };
 }
 
 function renew(server: Server, files: TlsFiles): void {
@@ -121,7 +121,7 @@ function renew(server: Server, files: TlsFiles): void {
 
 const addressOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${remotePort}`;
 
-const strictTransport: Finish = (_, reply) => ({
+const strictTransport: AddFields = (_, reply) => ({
   ...reply,
   fields: { ...reply.fields, ...STRICT_TRANSPORT },
 });

@@ -30,7 +30,7 @@ test("--help prints every flag and ends with 0", async (t) => {
   );
 });
 
-test("a wrong value: exit code 2 and one line that names the mend", async (t) => {
+test("a wrong value: exit code 2 and one line that names the fix", async (t) => {
   const wrong: [args: string[], env: Record<string, string>, line: RegExp][] = [
     [["--port", "65536"], {}, /^the port must be a number from 0 to 65535, not "65536"\n$/],
     [[], { PORT: "http" }, /^the port must be a number from 0 to 65535, not "http"\n$/],
@@ -54,7 +54,7 @@ test("a wrong value: exit code 2 and one line that names the mend", async (t) =>
   }));
 });
 
-test("a failure at the start: exit code 1 and one line that names the mend", async (t) => {
+test("a failure at the start: exit code 1 and one line that names the fix", async (t) => {
   const first = await start(t);
   const failures: [args: string[], line: RegExp][] = [
     [

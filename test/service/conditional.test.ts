@@ -74,7 +74,7 @@ test("If-Match is judged first, then If-None-Match: 304 for reads, 412 for write
   }
 });
 
-test("a malformed field is 400 with the mend, but a read ignores If-None-Match", () => {
+test("a malformed field is 400 with the fix, but a read ignores If-None-Match", () => {
   const malformed = ["", " ", ",", "1f0c-7", '"', '"1f0c-7', '1f0c-7"', '"a b"', "'a'", "**"];
   for (const field of [...malformed, `*, ${TAG}`, `${TAG}, *`, `${TAG}, b`, `W/, ${TAG}`]) {
     for (const name of ["If-Match", "If-None-Match"]) {

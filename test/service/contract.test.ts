@@ -290,7 +290,7 @@ test("credentials: 401 with a challenge for programs, 403 without for a browser'
       ): Row => ["GET /tasks", { authorization, headers }, 403, denied, none]),
     ]);
   }
-  const utf8 = "the credentials are not UTF-8; let your client encode them so";
+  const utf8 = "the credentials are not UTF-8; let your client encode them as UTF-8";
   const latin1 = { authorization: "Basic bWlndWVsOnB5dGjzbg==" }; // miguel:pythón
   await walk(t, server, [
     ["GET /tasks", latin1, 401, error("Unauthorized access", utf8), challenge],

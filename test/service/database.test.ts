@@ -131,7 +131,7 @@ over(
       text,
       `{
   "error": "Service unavailable",
-  "message": "nothing was half done; try again later"
+  "message": "try again later; no change was made in part"
 }
 `,
     );

@@ -45,7 +45,7 @@ function newFiles(name: string): { TODO_TLS_CERT: string; TODO_TLS_KEY: string }
 
 const FILES = newFiles("server");
 
-test("a certificate that cannot be used ends the start with a line that names the mend", async (t) => {
+test("a certificate that cannot be used ends the start with a line that names the fix", async (t) => {
   const { TODO_TLS_CERT: cert, TODO_TLS_KEY: key } = FILES;
   const locked = createPrivateKey(selfSigned().key).export({
     type: "pkcs8",

@@ -290,25 +290,29 @@ test("servers that add at the same time all have their turn", { skip }, async ()
   assert.ok(Math.min(...added) > 20, `${added}`);
 });
 
-test("without a majority each response is 503 in time, and nothing is done", { skip }, async (t) => {
-  const [server = assert.fail()] = await startServers(t);
-  const { json: before } = await ask(server, "GET /tasks");
-  const [, ...most] = cluster.members;
-  await Promise.all(most.map((member) => member.kill()));
-  const rows = ["GET /tasks", "GET /tasks/1", "DELETE /tasks/1"];
-  const asked = rows.map((line) => ask(server, line));
-  asked.push(ask(server, "POST /tasks", { content: { title: "x" } }));
-  asked.push(ask(server, "PUT /tasks/1", { content: { title: "x" } }));
-  const start = performance.now();
-  for (const answer of await Promise.all(asked)) {
-    assert.equal(answer.status, 503, answer.text);
-    assert.match(answer.headers["retry-after"] ?? "", /^\d+$/);
-  }
-  const took = performance.now() - start;
-  assert.ok(took < DEADLINE_MS + 1000, `${took} ms`);
-  await Promise.all(most.map((member) => member.start()));
-  assert.deepEqual((await ask(server, "GET /tasks")).json, before);
-});
+test(
+  "without a majority each response is 503 in time, and nothing is done",
+  { skip },
+  async (t) => {
+    const [server = assert.fail()] = await startServers(t);
+    const { json: before } = await ask(server, "GET /tasks");
+    const [, ...most] = cluster.members;
+    await Promise.all(most.map((member) => member.kill()));
+    const rows = ["GET /tasks", "GET /tasks/1", "DELETE /tasks/1"];
+    const asked = rows.map((line) => ask(server, line));
+    asked.push(ask(server, "POST /tasks", { content: { title: "x" } }));
+    asked.push(ask(server, "PUT /tasks/1", { content: { title: "x" } }));
+    const start = performance.now();
+    for (const answer of await Promise.all(asked)) {
+      assert.equal(answer.status, 503, answer.text);
+      assert.match(answer.headers["retry-after"] ?? "", /^\d+$/);
+    }
+    const took = performance.now() - start;
+    assert.ok(took < DEADLINE_MS + 1000, `${took} ms`);
+    await Promise.all(most.map((member) => member.start()));
+    assert.deepEqual((await ask(server, "GET /tasks")).json, before);
+  },
+);
 
 const README = readFileSync(new URL("../../lib/store/README.md", import.meta.url), "utf8");
 const ELSEWHERE = process.platform !== "linux" && "it takes three loopback addresses";

@@ -84,7 +84,7 @@ test("a token that has ended is renewed", { skip }, async (t) => {
   assert.equal((await store.list(id, {}, 0, 9)).total, 1);
 });
 
-test("the message about a wrong setup names it, and the mend", { skip }, async (t) => {
+test("the message about a wrong setup names it, and the fix", { skip }, async (t) => {
   const [plain, users, gateless, secured] = await Promise.all([
     startOne(t),
     startOne(t),

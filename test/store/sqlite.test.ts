@@ -317,7 +317,7 @@ promises("another program's file is not changed", async (t, file) => {
   await assert.rejects(SqliteStore.open(file), /^Error: cannot use .*another program's database/);
 });
 
-promises("the message about a bad file is one line that names the mend", async (t, file) => {
+promises("the message about a bad file is one line that names the fix", async (t, file) => {
   const folder = dirname(file);
   const newer = `${folder}/newer.sqlite`;
   await (await open(t, newer)).close();
@@ -346,7 +346,7 @@ promises("a file that cannot be written is refused", async (t, file) => {
 });
 
 promises("a name that is not a file's is refused, with a suggestion", async (_, file) => {
-  const rows: [name: string, mend: RegExp][] = [
+  const rows: [name: string, fix: RegExp][] = [
     [":memory:", /leave --db out/],
     ["file:tasks.sqlite?mode=memory", /the path alone/],
     ["~/tasks.sqlite", /the whole path/],
@@ -357,10 +357,10 @@ promises("a name that is not a file's is refused, with a suggestion", async (_, 
   const before = process.cwd();
   process.chdir(dirname(file));
   try {
-    for (const [name, mend] of rows) {
+    for (const [name, fix] of rows) {
       await assert.rejects(SqliteStore.open(name), (error: Error) => {
         assert.ok(error.message.startsWith(`cannot use ${name}: that is no file; `), error.message);
-        assert.match(error.message, mend);
+        assert.match(error.message, fix);
         return !error.message.includes("\n") && !(error instanceof Unavailable);
       });
     }

@@ -107,7 +107,7 @@ test("no credentials: 401 with a challenge, or 403 without one for a browser's s
 });
 
 test("credentials that are not UTF-8 get a message, others none", () => {
-  const message = "the credentials are not UTF-8; let your client encode them so";
+  const message = "the credentials are not UTF-8; let your client encode them as UTF-8";
   const latin1 = `Basic ${Buffer.from("miguel:pyth\xf3n", "latin1").toString("base64")}`;
   const utf8 = `Basic ${base64("miguel:pyth\xf3n")}`;
   for (const script of [{}, { "sec-fetch-dest": "empty" }]) {

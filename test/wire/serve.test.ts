@@ -6,14 +6,14 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
 import type { Reply } from "../../lib/http/reply.ts";
-import type { Answer } from "../../lib/wire/connection.ts";
+import type { Respond } from "../../lib/wire/connection.ts";
 import { serve } from "../../lib/wire/server.ts";
 import { ask, bytes, dial, ON_NODE, open, OVER_TLS, start, statuses } from "../tools/start.ts";
 
-/** Serves `answer` on a free port, in this process. Returns the port and the statuses logged. */
-async function serving(t: TestContext, answer: Answer) {
+/** Serves `respond` on a free port, in this process. Returns the port and the statuses logged. */
+async function serving(t: TestContext, respond: Respond) {
   const logged: number[] = [];
-  const { server, stop } = serve(answer, (_, status) => logged.push(status));
+  const { server, stop } = serve(respond, (_, status) => logged.push(status));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   t.after(stop);

@@ -1,4 +1,4 @@
-// What goes wrong between a server and etcd, in words that name the mend.
+// What goes wrong between a server and etcd, in words that name the fix.
 
 import { Full, TooLarge, Unavailable } from "../store.ts";
 
@@ -47,7 +47,7 @@ export function refusal(status: number, says: string): Error {
 }
 
 /** Mends by the message of a failed connection; each runtime has its own words. */
-const FAILURES: readonly (readonly [says: RegExp, mend: string])[] = [
+const FAILURES: readonly (readonly [says: RegExp, fix: string])[] = [
   [/certificate|cert_|altname/i, "; name its authority's file in NODE_EXTRA_CA_CERTS"],
   [
     /closed|disconnected|reset|eof|wrong.version|packet.length|InvalidContentType/i,

@@ -32,7 +32,7 @@ export class EtcdStore implements Store {
     this.#clearing = new Clearing(cluster, keys);
   }
 
-  /** Opens `etcd://host:port[,host:port…]`, or `etcds://…`. Throws an Error that names the mend. */
+  /** Opens `etcd://host:port[,host:port…]`, or `etcds://…`. Throws an Error that names the fix. */
   static async open(url: string, prefix = "todo/", login?: Login): Promise<EtcdStore> {
     const cluster = new Cluster(membersOf(url), login);
     const keys = new Keys(prefix);

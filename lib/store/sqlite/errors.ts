@@ -2,10 +2,10 @@
 
 import { Unavailable } from "../store.ts";
 
-/** Something is wrong with a file. The message is one line that names the mend. */
+/** Something is wrong with a file. The message is one line that names the fix. */
 export class FileError extends Unavailable {
-  constructor(file: string, mend: string, cause?: unknown) {
-    super(`cannot use ${file}: ${mend}`, { cause });
+  constructor(file: string, fix: string, cause?: unknown) {
+    super(`cannot use ${file}: ${fix}`, { cause });
   }
 }
 
@@ -15,7 +15,7 @@ export class Locked extends FileError {}
 /** The file cannot be used as it is. */
 export class BadFile extends FileError {}
 
-const MENDS: readonly (readonly [message: RegExp, kind: typeof FileError, mend: string])[] = [
+const FIXES: readonly (readonly [message: RegExp, kind: typeof FileError, fix: string])[] = [
   [/^database (table )?is locked/, Locked, "another program keeps it locked; end that one"],
   [/^database or disk is full/, FileError, "the disk is full; make room"],
   [/^disk I\/O error/, FileError, "the disk does not read or write as it should; check it"],
@@ -33,11 +33,11 @@ const MENDS: readonly (readonly [message: RegExp, kind: typeof FileError, mend: 
   ],
 ];
 
-/** Turns SQLite's error about a file into one that names the mend. Returns other errors as is. */
+/** Turns SQLite's error about a file into one that names the fix. Returns other errors as is. */
 export function explain(error: unknown, file: string): unknown {
   const message = error instanceof Error ? error.message : "";
-  for (const [pattern, Kind, mend] of MENDS) {
-    if (pattern.test(message)) return new Kind(file, mend, error);
+  for (const [pattern, Kind, fix] of FIXES) {
+    if (pattern.test(message)) return new Kind(file, fix, error);
   }
   return error;
 }

@@ -8,7 +8,7 @@ import { BadFile } from "./errors.ts";
 import { Incomplete, prepare } from "./prepare.ts";
 
 /** Values of --db that do not name a file, and what to write instead. */
-const NO_FILES: readonly (readonly [name: RegExp, mend: string])[] = [
+const NO_FILES: readonly (readonly [name: RegExp, fix: string])[] = [
   [/^:memory:$/, "leave --db out to keep tasks in memory"],
   [/^~/, "the shell did not expand ~; write the whole path"],
   [/^file:/i, "write the path alone, such as --db tasks.sqlite"],
@@ -18,8 +18,8 @@ const NO_FILES: readonly (readonly [name: RegExp, mend: string])[] = [
 
 /** Opens or creates a file. Throws an Error; it is Unavailable if trying again may help. */
 export async function openDatabase(file: string): Promise<Database> {
-  const [, mend] = NO_FILES.find(([name]) => name.test(file)) ?? [];
-  if (mend !== undefined) throw new Error(`cannot use ${file}: that is no file; ${mend}`);
+  const [, fix] = NO_FILES.find(([name]) => name.test(file)) ?? [];
+  if (fix !== undefined) throw new Error(`cannot use ${file}: that is no file; ${fix}`);
   const { DatabaseSync } = await import("node:sqlite").catch(() => {
     throw new Error(`cannot use ${file}: that needs Node 22.13 or newer, Deno, or Bun`);
   });

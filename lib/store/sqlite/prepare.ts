@@ -45,8 +45,8 @@ function checkOwner(db: Database, file: string, usesLog: boolean): void {
     throw new BadFile(file, "it is another program's database; name another file");
   }
   if (versionOf(db) > VERSIONS.length) {
-    const mend = "start that one, or name another file";
-    throw new BadFile(file, `a newer version of this server made it; ${mend}`);
+    const fix = "start that one, or name another file";
+    throw new BadFile(file, `a newer version of this server made it; ${fix}`);
   }
 }
 

@@ -23,7 +23,7 @@ export class SqliteStore implements Store {
     this.epoch = String(db.get("SELECT epoch FROM store")?.["epoch"]);
   }
 
-  /** Opens or creates a file. Throws an error whose message names the mend. */
+  /** Opens or creates a file. Throws an error whose message names the fix. */
   static async open(file: string): Promise<SqliteStore> {
     const store = new SqliteStore(await openDatabase(file));
     store.#clear(); // an earlier server may have ended before it was done with that
