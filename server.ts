@@ -33,15 +33,15 @@ try {
 }
 
 async function start(options: Options): Promise<void> {
-  const { publicUrl, host } = options;
+  const { publicUrl, host, registration } = options;
   const { https, addFields } = await usable(() => extensions(options));
-  const share = options.registration ? 0.1 : 1;
+  const share = registration === "anyone" ? 0.1 : 1;
   const store = await usable(() => openStore(options.db, share, options.etcdUser));
-  const accounts = new Accounts(store, options.registration);
+  const accounts = new Accounts(store);
   await fill(accounts, options);
   await usable(() => refuseKnownPassword(accounts, options));
 
-  const table = [...routes(store, accounts), openApiRoute, ...pageRoutes];
+  const table = [...routes(store, accounts, registration), openApiRoute, ...pageRoutes];
   const isOurs = namesOf(host, publicUrl);
   const app = createApp(table, accounts, { publicUrl, guide: guide(publicUrl), isOurs });
   const log = options.quiet ? () => {} : createLog(process.stdout);

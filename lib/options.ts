@@ -91,7 +91,7 @@ export function readOptions(args: string[], env: Readonly<Record<string, string 
     tls: cert !== undefined && key !== undefined ? { cert, key } : undefined,
     publicUrl,
     corsOrigins: corsOrigins.map(readOrigin),
-    registration: !flags["no-registration"],
+    registration: flags["no-registration"] ? "nobody" as const : "anyone" as const,
     keepAliveMs: 1000 * Number(flags["keep-alive"]),
     quiet: flags.quiet,
   };

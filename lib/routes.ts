@@ -8,14 +8,14 @@ import * as tasks from "./todo/tasks.ts";
 import * as users from "./todo/users.ts";
 
 /** Method, path, who may call, handler: a row each, in the order of the tutorial's table. */
-export const routes = (store: Store, accounts: Accounts): Route[] => [
+export const routes = (store: Store, accounts: Accounts, register: Route["access"]): Route[] => [
   route("GET", TASKS, "user", (call) => tasks.getTasks(store, call)),
   route("GET", TASK, "user", (call) => tasks.getTask(store, call)),
   route("POST", TASKS, "user", (call) => tasks.createTask(store, call)),
   route("PUT", TASK, "user", (call) => tasks.updateTask(store, call)),
   route("PATCH", TASK, "user", (call) => tasks.updateTask(store, call)),
   route("DELETE", TASK, "user", (call) => tasks.deleteTask(store, call)),
-  route("POST", users.USERS, "anyone", (call) => users.createUser(accounts, call)),
+  route("POST", users.USERS, register, (call) => users.createUser(accounts, call)),
   route("GET", users.USER, "user", (call: users.OneUser) => users.getUser(accounts, call)),
   route("PUT", users.USER, "user", (call: users.OneUser) => users.updateUser(accounts, call)),
   route("DELETE", users.USER, "user", (call: users.OneUser) => users.deleteUser(accounts, call)),

@@ -66,7 +66,7 @@ const literal = (text: string) => text.replace(/[.*]/g, "\\$&");
 export interface Route {
   readonly method: string;
   readonly path: Path;
-  readonly access: "user" | "anyone";
+  readonly access: "user" | "anyone" | "nobody";
   // A method, not a property, so that TypeScript takes a handler of Call<P>; the router passes P.
   handle(call: Call): Promise<Reply>;
 }
@@ -81,30 +81,30 @@ export function route<P, U extends Account>(
   return { method, path, access, handle };
 }
 
-/** The row of the table for a request, and the parameters in its path. */
-export type Found = Pick<Route, "access" | "handle"> & { readonly params: unknown };
-
 /**
- * Makes the function that finds the row for a method and a path; it throws 404, 405 and 501. HEAD,
- * OPTIONS and `Allow` follow from the table (RFC 9110 §9.3, §10.2.1). `guide` has header fields for
- * OPTIONS, 404 and 405 responses, such as a link to a description of the service.
+ * Makes the function that finds the row for a request. It throws 403 for "nobody", 404, 405, 501.
+ * HEAD, OPTIONS and `Allow` follow from the table (RFC 9110 §9.3, §10.2.1). `guide` has header
+ * fields for OPTIONS, 404 and 405 responses, such as a link to a description of the service.
  */
 export function router(table: readonly Route[], guide: Fields = {}) {
   const known = new Set(["HEAD", "OPTIONS", ...table.map(({ method }) => method)]);
-  return (method: string, path: string): Found => {
+  return (method: string, path: string) => {
     const wanted = method === "HEAD" ? "GET" : method;
-    for (const route of table) {
-      const params = route.method === wanted ? route.path.match(path) : undefined;
-      if (params !== undefined) return { access: route.access, handle: route.handle, params };
+    for (const { method, path: { match }, access, handle } of table) {
+      const params = method === wanted ? match(path) : undefined;
+      if (params === undefined) continue;
+      if (access === "nobody") throw new HttpError(403, "this server does not allow it to anyone");
+      return { access, handle, params };
     }
     const here = table.filter((row) => path === "*" || row.path.match(path) !== undefined);
     if (here.length === 0) throw new HttpError(404, "", guide);
-    const methods = here.flatMap(({ method }) => method === "GET" ? ["GET", "HEAD"] : [method]);
+    const open = here.filter(({ access }) => access !== "nobody");
+    const methods = open.flatMap(({ method }) => method === "GET" ? ["GET", "HEAD"] : [method]);
     const Allow = [...new Set(methods), "OPTIONS"].join(", ");
     const fields = { Allow, ...guide };
     if (!known.has(method)) throw new HttpError(501, `send one of ${Allow}`, fields);
     if (method !== "OPTIONS") throw new HttpError(405, `send one of ${Allow}`, fields);
     const handle = () => Promise.resolve({ status: 204, fields });
-    return { access: "anyone", handle, params: {} };
+    return { access: "anyone" as const, handle, params: {} };
   };
 }

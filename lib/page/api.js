@@ -101,8 +101,13 @@ export class Service {
   }
 }
 
-/** 400 without a name; 403 in any case if the service takes no users. */
 export const register = (user) => ask("POST", USERS, { content: user });
+
+/** Whether anyone may register. */
+export async function mayRegister() {
+  const { fields } = await ask("OPTIONS", USERS);
+  return (fields.get("Allow") ?? "POST").includes("POST");
+}
 
 /** Sends a request. Throws a Problem unless it succeeds. */
 async function ask(method, uri, { authorization, content, tag, signal } = {}) {

@@ -1,7 +1,7 @@
 // Signing in and out, and the account.
 
-import { register, Service } from "./api.js";
-import { isTyped, onSubmit, whileBusy } from "./form.js";
+import { mayRegister, register, Service } from "./api.js";
+import { isTyped, onSubmit } from "./form.js";
 import * as list from "./list.js";
 import { parts, say, setConnection } from "./status.js";
 
@@ -20,14 +20,7 @@ onSubmit(registration, async ({ username: { value: username }, password, email }
   await enter(username, password.value);
 });
 
-// A server that takes no users says so before the form is filled in.
-showRegistration.onclick = async () => {
-  const { status, message } = await whileBusy(signIn, () => register({})).catch((error) => error);
-  if (status !== 403) return showForm(registration);
-  showRegistration.hidden = true;
-  signIn.elements.username.focus();
-  say(message);
-};
+showRegistration.onclick = () => showForm(registration);
 parts.showSignIn.onclick = () => showForm(signIn);
 
 parts.signOut.onclick = () => {
@@ -98,3 +91,4 @@ function showForm(form) {
 
 parts.tooOld.remove();
 welcome.hidden = false;
+showRegistration.hidden = !await mayRegister().catch(() => true);

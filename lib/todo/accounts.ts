@@ -8,10 +8,9 @@ import { Shared } from "./shared.ts";
 
 const MOST_REMEMBERED = 1000; // accounts
 
-/** The accounts of a store. If `open`, anyone may register. */
+/** The accounts of a store. */
 export class Accounts {
   readonly store: Store;
-  readonly open: boolean;
   readonly #passwords = new Passwords();
   readonly #verifying = new Shared<User | undefined>(); // by Authorization field
   // The account for each Authorization field that was right, so that scrypt runs once per
@@ -19,9 +18,8 @@ export class Accounts {
   readonly #signedIn = new Map<string, User>();
   readonly #fields = new Map<string, string>(); // by account, the least recently used first
 
-  constructor(store: Store, open: boolean) {
+  constructor(store: Store) {
     this.store = store;
-    this.open = open;
   }
 
   /** The account whose credentials an Authorization field holds, if any. Throws 429. */

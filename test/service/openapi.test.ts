@@ -65,7 +65,7 @@ const template = (pattern: string) => pattern.replaceAll(/<\w+:(\w+)>/g, "{$1}")
 
 /** The rows of the router table that the document is about, their paths written as it writes them. */
 const store = new MemoryStore();
-const ROWS = [...routes(store, new Accounts(store, true)), openApiRoute]
+const ROWS = [...routes(store, new Accounts(store), "anyone"), openApiRoute]
   .map((row) => ({ ...row, path: template(row.path.pattern) }))
   .filter(({ path }) => path.startsWith(`${SERVER}/`))
   .map((row) => ({ ...row, path: row.path.slice(SERVER.length) }));

@@ -39,7 +39,7 @@ test("without flags and variables, the server is the tutorial's service", () => 
     tls: undefined,
     publicUrl: undefined,
     corsOrigins: [],
-    registration: true,
+    registration: "anyone" as const,
     keepAliveMs: 75_000,
     quiet: false,
   };
@@ -66,7 +66,7 @@ test("a flag wins over its variable", () => {
     [["--public-url", "https://b.example"], env, { publicUrl: "https://b.example" }],
     [["--port", "1"], { PORT: "not even looked at" }, { port: 1 }],
     [["--quiet"], {}, { quiet: true }],
-    [["--no-registration"], {}, { registration: false }],
+    [["--no-registration"], {}, { registration: "nobody" }],
     [["--keep-alive", "5"], {}, { keepAliveMs: 5000 }],
     [["--keep-alive=99999"], {}, { keepAliveMs: 99_999_000 }],
     [[], { TODO_DB: "a.sqlite" }, { db: "a.sqlite" }],

@@ -327,11 +327,13 @@ test("if several clients register one name at the same time, one of them gets it
 
 test("--no-registration: nobody can register, and everything else stays the same", async (t) => {
   const server = await start(t, ["--quiet", "--no-registration"]);
-  const closed = { error: "Forbidden", message: "this server takes no new users" };
+  const closed = { error: "Forbidden", message: "this server does not allow it to anyone" };
   await walk(server, [
     ["POST /users", { content: { username: "susan", password: PASSWORD } }, 403, closed],
     ["POST /users", { ...ANYONE, content: "{" }, 403, closed],
     ["GET /users/miguel", {}, 200],
     ["PUT /users/miguel", { content: { email: "miguel@todo.example" } }, 200],
   ]);
+  const { headers } = await ask(server, "OPTIONS /users", ANYONE);
+  assert.equal(headers["allow"], "OPTIONS");
 });

@@ -253,7 +253,7 @@ class Named extends Accounts {
 
 let makeStore: () => Store = () => new MemoryStore();
 let store = makeStore();
-let app = createApp([], new Named(store, true));
+let app = createApp([], new Named(store));
 let origin = "";
 const { server, stop } = serve((request, response) => app(request, response), () => {});
 
@@ -268,8 +268,8 @@ async function replay(
   sequence: readonly Operation[],
 ): Promise<{ lines: string[]; wrong?: string }> {
   store = makeStore();
-  const accounts = new Named(store, true);
-  app = createApp(routes(store, accounts), accounts);
+  const accounts = new Named(store);
+  app = createApp(routes(store, accounts, "anyone"), accounts);
   for (const name of NAMES) await store.addUser(name, HASH);
   const model = new Model(origin);
   const lines: string[] = [];

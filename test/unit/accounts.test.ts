@@ -27,7 +27,7 @@ async function fixture(t: TestContext, ...usernames: string[]) {
   for (const username of usernames) {
     await store.addUser(username, { password: "python", email: "" });
   }
-  const accounts = new Accounts(store, true);
+  const accounts = new Accounts(store);
   const name = async (field: string, by = client) =>
     (await accounts.authenticate(field, by))?.username;
   /** From now on, every verification waits until the returned function is called. */

@@ -27,7 +27,7 @@ async function handle({ params, user, json, authorize, clientHas, checkCondition
 }
 
 test("the functions of a call work without the call", async (t) => {
-  const accounts = new Accounts(new MemoryStore(), true);
+  const accounts = new Accounts(new MemoryStore());
   const given = { username: "miguel", password: "python" };
   await accounts.addFirst(given, "a hash", []); // remembered, so that nothing is hashed
   const table = [route("PUT", path("/lists/<string:name>"), "user", handle)];

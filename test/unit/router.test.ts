@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Call } from "../../lib/http/call.ts";
-import { type Found, path, route, router } from "../../lib/http/router.ts";
+import { path, type Route, route, router } from "../../lib/http/router.ts";
 
 const TASKS = path("/api/v1.0/tasks");
 const TASK = path("/api/v1.0/tasks/<int:id>");
@@ -25,7 +25,7 @@ async function answer(method: string, path: string) {
   return { access, ...await answerOf(handle, params) };
 }
 
-function answerOf(handle: Found["handle"], params: unknown = {}) {
+function answerOf(handle: Route["handle"], params: unknown = {}) {
   const user = { id: "1", username: "miguel" };
   return handle({
     params,
@@ -129,6 +129,22 @@ test("OPTIONS tells anyone the methods of a path, and OPTIONS * those of the ser
     const expected = { access: "anyone", status: 204, fields: { Allow } };
     assert.deepEqual(await answer("OPTIONS", path), expected, path);
   }
+});
+
+test("what is open to nobody is 403, and no Allow has it", async () => {
+  const find = router([
+    route("GET", TASKS, "user", () => said("list")),
+    route("POST", TASKS, "nobody", () => said("create")),
+    route("DELETE", TASK, "nobody", () => said("delete")),
+  ]);
+  for (const [method, path] of [["POST", "/api/v1.0/tasks"], ["DELETE", "/api/v1.0/tasks/7"]]) {
+    assert.throws(() => find(method ?? "", path ?? ""), { status: 403 });
+  }
+  const allow = async (path: string) => (await answerOf(find("OPTIONS", path).handle)).fields;
+  assert.deepEqual(await allow("/api/v1.0/tasks"), { Allow: "GET, HEAD, OPTIONS" });
+  assert.deepEqual(await allow("/api/v1.0/tasks/7"), { Allow: "OPTIONS" });
+  assert.throws(() => find("PUT", "/api/v1.0/tasks/7"), { status: 501 });
+  assert.throws(() => find("POST", "/api/v1.0/tasks/7"), { status: 405 });
 });
 
 test("a method of another row is 405 with Allow, and one that no row has is 501", () => {
