@@ -62,15 +62,15 @@ export class Connection {
     return this.last === undefined || this.last.response.writableFinished;
   }
 
-  /** The reply to a request: that of `respond`, or what went wrong. */
-  async replyTo(respond: Respond, { request, response }: Exchange): Promise<Reply> {
-    try {
-      if (this.failure !== undefined && !request.complete) return this.failure;
-      return await respond(request, response);
-    } catch (error) {
-      // If the parser failed in the content, that is what the client should hear.
-      return errorReply(request.complete ? error : this.failure ?? error);
-    }
+  /** Throws what the parser found wrong in the content of this request, if anything. */
+  refuseBroken(request: IncomingMessage): void {
+    if (this.failure !== undefined && !request.complete) throw this.failure;
+  }
+
+  /** The reply to a request that failed. */
+  replyTo(error: unknown, request: IncomingMessage): Reply {
+    // If the parser failed in the content, that is what the client should hear.
+    return errorReply(request.complete ? error : this.failure ?? error);
   }
 
   /** Whether another request can follow this one, which has its reply. */

@@ -2,7 +2,7 @@
 // requests, and a stop that lets every response end.
 
 import { Buffer } from "node:buffer";
-import { IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { IncomingMessage, type Server } from "node:http";
 import type { Socket } from "node:net";
 import { errorReply, type HttpError, type Reply } from "../http/reply.ts";
 import { Connection, type Exchange, type Respond } from "./connection.ts";
@@ -44,8 +44,7 @@ export class Connections {
 
   /** Ends the oldest idle connection, or if none is idle, the new one. */
   #makeRoom(newest: Socket): void {
-    const idle = [...this.#open].find(([, connection]) => connection.isIdle);
-    const [socket] = idle ?? [newest];
+    const [socket] = [...this.#open].find(([, connection]) => connection.isIdle) ?? [newest];
     socket.destroy();
   }
 
@@ -58,29 +57,35 @@ export class Connections {
     // assertion in node, which ends the process.
     if (connection === undefined || socket.destroyed) return;
     connection.last = exchange;
-    if (response.socket === null && !await this.#waitForTurn(connection, response)) {
-      socket.destroy();
+    try {
+      if (response.socket === null) await this.#waitForTurn(connection, exchange);
+      if (socket.destroyed) return;
+      connection.refuseBroken(request);
+      this.#finish(connection, exchange, await respond(request, response));
+    } catch (error) {
+      this.#finish(connection, exchange, connection.replyTo(error, request));
     }
-    if (socket.destroyed) return;
-    const reply = await connection.replyTo(respond, exchange);
-    if (response.headersSent) return; // parserFailed has responded
-    const goesOn = this.#server.listening && connection.goesOn(request);
-    this.#send(exchange, reply, !goesOn);
   }
 
-  /** Waits for a response's turn. False if too many wait already, on all connections. */
-  async #waitForTurn(connection: Connection, response: ServerResponse): Promise<boolean> {
-    if (this.#waiting >= MOST_WAITING_IN_ALL) return false;
+  /** Waits for a response's turn. If too many wait already, ends the connection. */
+  async #waitForTurn(connection: Connection, { request, response }: Exchange): Promise<void> {
+    if (this.#waiting >= MOST_WAITING_IN_ALL) return void request.socket.destroy();
     this.#waiting++;
     await connection.waitForTurn(response);
     this.#waiting--;
-    return true;
   }
 
+  #finish(connection: Connection, exchange: Exchange, reply: Reply): void {
+    if (exchange.response.headersSent) return; // parserFailed has responded
+    const goesOn = this.#server.listening && connection.goesOn(exchange.request);
+    this.#send(exchange, reply, !goesOn);
+  }
+
+  /** Never throws: a failure of one connection ends that connection. */
   #send({ request, response }: Exchange, own: Reply, close: boolean): void {
     const { socket } = request;
-    const reply = this.#withFields(request, own);
     try {
+      const reply = this.#withFields(request, own);
       const sent = socket.destroyed ? 0 : send(response, reply, close);
       if (typeof sent === "number") this.#log(request, reply.status, sent);
       else sent.then((bytes) => this.#log(request, reply.status, bytes));
@@ -105,7 +110,7 @@ export class Connections {
     connection.failure = parserFailure(error);
     const { last, failure } = connection;
     if (last === undefined || last.request.complete) return void this.refuse(socket, failure);
-    // The content of the last request failed. If its turn has not come, replyTo will respond.
+    // The content of the last request failed. If its turn has not come, handle will respond.
     const { response } = last;
     if (response.writableEnded) socket.destroy();
     else if (response.headersSent) response.once("finish", () => socket.destroySoon());

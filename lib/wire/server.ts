@@ -31,10 +31,7 @@ export function serve(
   const connections = new Connections(server, log, addFields);
 
   const handler = (respond: Respond) => (request: IncomingMessage, response: ServerResponse) =>
-    connections.handle(respond, { request, response }).catch((error) => {
-      console.error(error);
-      request.socket.destroy(); // a failure of one connection ends that connection
-    });
+    connections.handle(respond, { request, response });
   server.on("request", handler(respond));
   server.on("checkContinue", handler(respond));
   server.on("checkExpectation", handler(unexpected));
