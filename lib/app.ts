@@ -54,7 +54,7 @@ export function createApp(
       const user = access === "anyone"
         ? ANYONE
         : await authority.authenticate(headers.authorization, client); // 429
-      if (user === undefined) throw unauthorized(headers); // 401, 403
+      if (user === undefined) return unauthorized(headers); // 401, 403
 
       const call: Call = {
         params,

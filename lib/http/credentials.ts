@@ -1,5 +1,4 @@
-// Basic credentials in an Authorization field, and the response if they are missing or wrong
-// (RFC 7617).
+// Basic credentials (RFC 7617), and the response if they are missing or wrong.
 
 import { Buffer, isUtf8 } from "node:buffer";
 import type { IncomingHttpHeaders } from "node:http";
@@ -12,10 +11,9 @@ export interface Credentials {
 }
 
 const BASIC = /^Basic +([A-Za-z0-9+/]+=*)$/i;
-const CHALLENGE = {
-  "WWW-Authenticate": 'Basic realm="Authentication Required", charset="UTF-8"',
-};
+const CHALLENGE = { "WWW-Authenticate": 'Basic realm="Authentication Required", charset="UTF-8"' };
 const NOT_UTF8 = "the credentials are not UTF-8; let your client encode them as UTF-8";
+const CHALLENGED = new HttpError(401, "", CHALLENGE); // printed once
 
 /** The Authorization field for these credentials (RFC 7617 §2). */
 export const basic = ({ username, password }: Credentials) =>
@@ -38,9 +36,10 @@ const bytesOf = (field: string) => Buffer.from(BASIC.exec(field)?.[1] ?? "", "ba
  * form of its own instead, so a request from a script gets 403 without a challenge.
  */
 export function unauthorized(headers: IncomingHttpHeaders): HttpError {
-  const message = isUtf8(bytesOf(headers.authorization ?? "")) ? "" : NOT_UTF8;
-  if (!isScript(headers)) return new HttpError(401, message, CHALLENGE);
-  return new HttpError(403, message, {}, { error: "Unauthorized access" });
+  const { authorization: field } = headers;
+  const message = field === undefined || isUtf8(bytesOf(field)) ? "" : NOT_UTF8;
+  if (isScript(headers)) return new HttpError(403, message, {}, { error: "Unauthorized access" });
+  return message === "" ? CHALLENGED : new HttpError(401, message, CHALLENGE);
 }
 
 /** Whether a browser's script sent this. Over plain http browsers may send no Sec-Fetch fields. */

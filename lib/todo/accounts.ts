@@ -23,7 +23,8 @@ export class Accounts {
   }
 
   /** The account whose credentials an Authorization field holds, if any. Throws 429. */
-  async authenticate(field = "", client: Client): Promise<User | undefined> {
+  async authenticate(field: string | undefined, client: Client): Promise<User | undefined> {
+    if (field === undefined) return undefined;
     const known = this.#signedIn.get(field);
     const user = known && await this.store.user(known.username, client);
     if (known === undefined || !isSame(user, known)) return await this.#signIn(field, client);
