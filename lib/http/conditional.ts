@@ -16,7 +16,7 @@ const ENTITY_TAG = /(?:W\/)?"[!#-~\x80-\xff]*"/g; // RFC 9110 §8.8.3
 export function clientHas({ headers }: IncomingMessage, tag: string): boolean {
   checkMatch(headers["if-match"], tag);
   const field = headers["if-none-match"];
-  if (field === undefined) return false;
+  if (field === undefined || field === tag) return field === tag;
   const tags = tagsIn(field);
   return tags === "*" || (tags?.some((sent) => strong(sent) === tag) ?? false);
 }
@@ -35,7 +35,7 @@ export function checkConditions({ headers }: IncomingMessage, tag: string): void
 
 /** If-Match compares strongly: a weak tag never matches (RFC 9110 §8.8.3.2). */
 function checkMatch(field: string | undefined, tag: string): void {
-  if (field === undefined) return;
+  if (field === undefined || field === tag) return;
   const tags = tagsIn(field) ?? malformed("If-Match");
   if (tags === "*" || tags.includes(tag)) return;
   // A proxy that compresses marks the tags that pass: nginx W/"a", Apache "a-gzip".

@@ -45,6 +45,7 @@ export function path(pattern: string): Path<Record<string, unknown>> {
   return {
     pattern,
     match(path) {
+      if (params.length === 0) return path === pattern ? {} : undefined;
       const found = expression.exec(path);
       if (found === null) return undefined;
       const values: Record<string, unknown> = {};
