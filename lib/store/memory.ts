@@ -62,7 +62,7 @@ export class MemoryStore implements Store {
     if (account === undefined) return undefined;
     this.#room.take(owner, sizeOf(fields));
     account.revision = ++this.#revision;
-    const task = { ...fields, id: ++this.#lastId, revision: account.revision };
+    const task = { id: ++this.#lastId, revision: account.revision, ...fields };
     account.tasks.push(task);
     return task;
   }

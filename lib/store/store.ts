@@ -12,7 +12,7 @@ export interface TaskFields {
 }
 
 /** The fields of a task for which its client sent no value. */
-export const INITIAL: Omit<TaskFields, "title"> = { done: false, description: "" };
+export const INITIAL: TaskFields = { title: "", done: false, description: "" };
 
 /** Every change makes a new revision: no two states of a store ever share one. */
 interface Revised {

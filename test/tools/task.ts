@@ -4,8 +4,8 @@ import { INITIAL, type TaskFields } from "../../lib/store/store.ts";
 
 /** A task's fields, as far as given; `task({}).title` is "Read a book". */
 export const task = (fields: Partial<TaskFields> = {}): TaskFields => ({
-  title: "Read a book",
   ...INITIAL,
+  title: "Read a book",
   ...fields,
 });
 

@@ -38,7 +38,7 @@ export function addTask(db: Database, owner: number, fields: TaskFields): Task |
   if (db.get(`SELECT 1 WHERE ${OWNER} IS NOT NULL`, owner) === undefined) return undefined;
   const revision = revise(db, owner, 1, Number(fields.done));
   const row = db.get(INSERT, owner, revision, ...FIELDS.map((name) => fields[name]));
-  return { ...fields, id: Number(row?.["id"]), revision };
+  return { id: Number(row?.["id"]), revision, ...fields };
 }
 
 /** Undefined if the task is not as it was read. */
