@@ -41,22 +41,21 @@ function refuseUnread(headers: IncomingHttpHeaders, limit: number): void {
 // Uses events: to leave a `for await` loop would destroy the stream, and the connection with it.
 function readContent(request: IncomingMessage, limit: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    if (request.complete) { // mostly it has arrived with the header section
-      const content: Buffer = request.read() ?? Buffer.alloc(0);
-      return content.length > limit ? reject(tooLarge(limit)) : resolve(content);
-    }
-    if (request.destroyed) return reject(cutOff());
-    let content = Buffer.alloc(0);
+    if (request.destroyed && !request.complete) return reject(cutOff());
+    let content = NOTHING;
     let size = 0;
     request.on("data", (chunk: Buffer) => {
+      const start = size;
       size += chunk.length;
       if (size > limit) return reject(tooLarge(limit)); // the rest is read and thrown away
+      if (start === 0) return void (content = chunk); // mostly it is all
       // One buffer that grows: a client may send each byte as a chunk of its own.
       if (size > content.length) content = Buffer.concat([content], Math.min(limit, 2 * size));
-      chunk.copy(content, size - chunk.length);
+      chunk.copy(content, start);
     });
     request.on("error", () => reject(cutOff()));
     request.on("end", () => resolve(content.subarray(0, size)));
+    if (request.readableEnded) resolve(content);
   });
 }
 
@@ -73,5 +72,6 @@ function parseJson(bytes: Buffer): unknown {
   }
 }
 
+const NOTHING: Buffer = Buffer.alloc(0);
 const tooLarge = (limit: number) => new HttpError(413, `send at most ${limit} bytes`);
 const cutOff = () => new HttpError(400, "the content was cut off");

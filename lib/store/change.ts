@@ -1,5 +1,5 @@
-// How something in a store is changed: it is read, checked and written, and all that again if
-// somebody else was quicker.
+// How something in a store is changed: it is read, checked and written; again if somebody else was
+// quicker.
 
 import { Unavailable } from "./store.ts";
 
@@ -29,17 +29,18 @@ export class Turns {
 const TRIES = 5; // in a turn
 
 /**
- * Reads, and writes what was read; again if it has changed in between. The first time nobody waits
- * for a turn. After that, changes of the same key follow one another, so that only another server
- * can be quicker, and that a few times only.
+ * Writes what was read before; if it has changed since, reads and writes again. The first time
+ * nobody waits for a turn. After that, changes of the same key follow one another, so that only
+ * another server can be quicker, and that a few times only.
  */
 export async function change<T, R>(
   { turns }: { readonly turns: Turns },
   key: string,
+  before: T,
   read: () => Promise<T>,
   write: (value: T) => Promise<R>,
 ): Promise<NonNullable<R>> {
-  const written = turns.isFree(key) && await write(await read());
+  const written = turns.isFree(key) && await write(before);
   if (written) return written;
   return await turns.take(key, async () => {
     for (let i = 0; i < TRIES; i++) {

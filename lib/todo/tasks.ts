@@ -32,7 +32,8 @@ export async function getTasks(store: TaskStore, call: Call): Promise<Reply> {
 
 /** get_task: 200, or 404. */
 export async function getTask(store: TaskStore, call: OneTask): Promise<Reply> {
-  const task = await find(store, call); // 404
+  const { user, params, client } = call;
+  const task = await store.get(user.id, params.id, client) ?? notFound();
   const ETag = entityTag(store.epoch, task.revision);
   return call.clientHas(ETag) ? notModified(ETag) : reply(200, task, { ETag }, call.origin);
 }
@@ -49,11 +50,12 @@ export async function createTask(store: TaskStore, call: Call): Promise<Reply> {
 /** update_task, for PUT and PATCH: 200; the fields that were sent change, the others stay. */
 export async function updateTask(store: TaskStore, call: OneTask): Promise<Reply> {
   const { user, params, client } = call;
-  await findIfMatching(store, call); // 404 and 412 come before 400
+  const before = await findIfMatching(store, call); // 404 and 412 come before 400
   const changes = readMembers(await call.json(), FIELDS); // 400
   const task = await change(
     store,
     `task ${params.id}`,
+    before,
     () => findIfMatching(store, call),
     (task) => store.update(user.id, task, changes, client),
   );
@@ -66,24 +68,23 @@ export async function deleteTask(store: TaskStore, call: OneTask): Promise<Reply
   const result = await change(
     store,
     `task ${params.id}`,
-    () => findIfMatching(store, call), // 404, 412
+    await findIfMatching(store, call), // 404, 412
+    () => findIfMatching(store, call),
     (task) => store.remove(user.id, task, client),
   );
   return jsonReply(200, { result });
 }
 
-/** The task that the path names. Throws 404. */
-async function find(store: TaskStore, { user, params, client }: OneTask): Promise<Task> {
-  const task = await store.get(user.id, params.id, client);
-  if (task === undefined) throw new HttpError(404);
+/** The task that the path names, if the request's conditions hold. Throws 404, 412. */
+async function findIfMatching(store: TaskStore, call: OneTask): Promise<Task> {
+  const { user, params, client } = call;
+  const task = await store.get(user.id, params.id, client) ?? notFound();
+  call.checkConditions(entityTag(store.epoch, task.revision));
   return task;
 }
 
-/** The task, if the request's conditions hold. Throws 404, 412. */
-async function findIfMatching(store: TaskStore, call: OneTask): Promise<Task> {
-  const task = await find(store, call);
-  call.checkConditions(entityTag(store.epoch, task.revision));
-  return task;
+function notFound(): never {
+  throw new HttpError(404);
 }
 
 function reply(status: number, task: Task, fields: Fields, origin: string): Reply {

@@ -48,7 +48,7 @@ export async function getUser(accounts: Accounts, call: OneUser): Promise<Reply>
 
 /** 200; the members that were sent change, the others stay. */
 export async function updateUser(accounts: Accounts, call: OneUser): Promise<Reply> {
-  await selfIfMatching(accounts, call); // 401, 403 and 412 come before 400
+  const before = await selfIfMatching(accounts, call); // 401, 403 and 412 come before 400
   const { password, ...rest } = readMembers(await call.json(), CHANGES); // 400
   const changes = password === undefined
     ? rest
@@ -56,6 +56,7 @@ export async function updateUser(accounts: Accounts, call: OneUser): Promise<Rep
   const user = await change(
     accounts.store,
     `user ${call.user.id}`,
+    before,
     () => selfIfMatching(accounts, call),
     (user) => accounts.store.updateUser(user, changes, call.client),
   );
@@ -67,7 +68,8 @@ export async function deleteUser(accounts: Accounts, call: OneUser): Promise<Rep
   const result = await change(
     accounts.store,
     `user ${call.user.id}`,
-    () => selfIfMatching(accounts, call), // 401, 403, 412
+    await selfIfMatching(accounts, call), // 401, 403, 412
+    () => selfIfMatching(accounts, call),
     (user) => accounts.store.removeUser(user, call.client),
   );
   return jsonReply(200, { result });

@@ -44,7 +44,7 @@ test("a wrong value: exit code 2 and one line that names the fix", async (t) => 
       { TODO_PASSWORD: "secret" },
       /^TODO_PASSWORD must have 8 to 1024 .*\n$/,
     ],
-    [["--keep-alive", "5s"], {}, /^--keep-alive must be a number of seconds, not "5s"\n$/],
+    [["--keep-alive", "5s"], {}, /^--keep-alive must be 1 to 99999 seconds, not "5s"\n$/],
   ];
   await Promise.all(wrong.map(async ([args, env, line]) => {
     const running = run(t, args, env);

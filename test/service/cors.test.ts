@@ -194,8 +194,8 @@ test("a page reads 500, too", async (t) => {
 
 test("the page on CORS names the fields that a page can read", () => {
   const page = readFileSync(new URL("../../lib/wire/README.md", import.meta.url), "utf8");
-  const [, section = ""] = /^## Pages of other origins \(CORS\)$(.*?)^## /ms.exec(page) ?? [];
-  const [, sentence = ""] = /can read ([^.]*) of a response/.exec(section) ?? [];
+  const [, section = ""] = /^## Web pages of other origins \(CORS\)$(.*?)^## /ms.exec(page) ?? [];
+  const [, sentence = ""] = /can read the header fields ([^.]*)\./.exec(section) ?? [];
   const names = [...sentence.matchAll(/`([^`]+)`/g)].map(([, name]) => name);
   assert.equal(names.join(", "), readableBy(APP)["expose-headers"]);
 });

@@ -7,7 +7,6 @@ import { createServer, type ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
 import { after, before, test, type TestContext } from "node:test";
 import { isDeepStrictEqual } from "node:util";
-import { change } from "../../lib/store/change.ts";
 import { EtcdStore } from "../../lib/store/etcd/store.ts";
 import {
   Full,
@@ -19,6 +18,7 @@ import {
   type User,
 } from "../../lib/store/store.ts";
 import { type Cluster, freePorts, HOST, NO_ETCD, startCluster } from "../tools/etcd.ts";
+import { readAndChange } from "../tools/stores.ts";
 
 const TASK = { ...INITIAL, title: "x" };
 const HASH = { password: "a hash", email: "" };
@@ -405,7 +405,7 @@ test("a request ends at its deadline, however many change the same task", { skip
   const start = performance.now();
   const by = { until: start + 2000, gone: false };
   const changes = await Promise.allSettled(Array.from({ length: 40 }, (_, i) =>
-    change(
+    readAndChange(
       store,
       "task 1",
       async () => await store.get(user.id, 1, by) ?? assert.fail(),

@@ -2,14 +2,15 @@
 
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
+import { change, type Turns } from "../../lib/store/change.ts";
 import type { Filter } from "../../lib/store/filter.ts";
 import { INITIAL, type Store, type Task } from "../../lib/store/store.ts";
 import type { TaskFields, User } from "../../lib/store/store.ts";
 
 /** The fields of a new task: those that a test is about, and something for all others. */
 export const task = (fields: Partial<TaskFields> = {}): TaskFields => ({
-  title: "Buy milk",
   ...INITIAL,
+  title: "Buy milk",
   ...fields,
 });
 
@@ -18,6 +19,16 @@ export const HASH = { password: "a hash", email: "" };
 
 /** The longest text that a request can bring, in characters. */
 export const LONG = 64 * 1024;
+
+/** Reads something and changes it, as handlers do. */
+export async function readAndChange<T, R>(
+  store: { readonly turns: Turns },
+  key: string,
+  read: () => Promise<T>,
+  write: (value: T) => Promise<R>,
+): Promise<NonNullable<R>> {
+  return await change(store, key, await read(), read, write);
+}
 
 /** Adds a task with the fields that a test is about. */
 export async function add(

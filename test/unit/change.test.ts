@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { change, Turns } from "../../lib/store/change.ts";
 import { Unavailable } from "../../lib/store/store.ts";
+import { readAndChange } from "../tools/stores.ts";
 
 /** A store of a number, which is written only if it is as it was read. */
 function fixture() {
@@ -30,11 +31,14 @@ function fixture() {
   };
 }
 
+const STALE = { value: -1 };
+const no = () => Promise.resolve(undefined);
+
 test("changes of the same key follow one another, in the order in which they came", async () => {
   const store = fixture();
   const order: number[] = [];
   await Promise.all(Array.from({ length: 20 }, async (_, i) => {
-    await change(store, "task 1", store.read, store.write);
+    await readAndChange(store, "task 1", store.read, store.write);
     order.push(i);
   }));
   assert.equal(store.value(), 20);
@@ -44,8 +48,8 @@ test("changes of the same key follow one another, in the order in which they cam
 
 test("changes of other keys do not wait", async () => {
   const store = fixture();
-  const stuck = change(store, "task 1", () => new Promise<never>(() => {}), store.write);
-  await change(store, "task 2", store.read, store.write);
+  const stuck = change(store, "task 1", STALE, () => new Promise<never>(() => {}), store.write);
+  await change(store, "task 2", STALE, store.read, store.write);
   assert.equal(store.value(), 1);
   stuck.catch(() => {});
 });
@@ -54,12 +58,12 @@ test("a failure is passed on, and the next change has its turn", async () => {
   const store = fixture();
   const fails = (at: "read" | "write") => () => Promise.reject(new Error(at));
   const results = await Promise.allSettled([
-    change(store, "task 1", fails("read"), store.write),
-    change(store, "task 1", store.read, fails("write")),
-    change(store, "task 1", () => {
+    change(store, "task 1", STALE, fails("read"), store.write),
+    change(store, "task 1", STALE, store.read, (read) => read === STALE ? no() : fails("write")()),
+    change(store, "task 1", STALE, () => {
       throw new Error("at once");
     }, store.write),
-    change(store, "task 1", store.read, store.write),
+    change(store, "task 1", STALE, store.read, store.write),
   ]);
   const told = results.map((result) =>
     result.status === "rejected" ? `${result.reason}` : result.value
@@ -70,7 +74,7 @@ test("a failure is passed on, and the next change has its turn", async () => {
 test("if another server was quicker, change reads and writes again", async () => {
   const store = fixture();
   let quicker = 3;
-  const written = await change(store, "task 1", store.read, (read) => {
+  const written = await readAndChange(store, "task 1", store.read, (read) => {
     if (quicker-- > 0) store.overtake();
     return store.write(read);
   });
@@ -80,12 +84,12 @@ test("if another server was quicker, change reads and writes again", async () =>
 
 test("if another server is quicker again and again, change gives up", async () => {
   const store = fixture();
-  const overtaken = change(store, "task 1", store.read, (read) => {
+  const overtaken = readAndChange(store, "task 1", store.read, (read) => {
     store.overtake();
     return store.write(read);
   });
   await assert.rejects(overtaken, Unavailable);
   const { writes } = store.counts;
   assert.ok(writes >= 3 && writes <= 10, `${writes} writes`);
-  await change(store, "task 1", store.read, store.write); // the next change need not wait
+  await readAndChange(store, "task 1", store.read, store.write); // the next change need not wait
 });

@@ -1,10 +1,9 @@
 // What any store promises of a task.
 
 import assert from "node:assert/strict";
-import { change } from "../../../lib/store/change.ts";
 import { type Task, type TaskFields, Unavailable } from "../../../lib/store/store.ts";
 import { add, addUser, all, HASH, idsOf, type Kind, LONG } from "../../tools/stores.ts";
-import { task, testNew, testUsers, walked } from "../../tools/stores.ts";
+import { readAndChange, task, testNew, testUsers, walked } from "../../tools/stores.ts";
 
 /** Strings that a store may not take as they are: quotes, NUL, halves of a pair, ends of Unicode. */
 const STRINGS = [
@@ -149,7 +148,7 @@ export function taskPromises(kind: Kind): void {
     const { id } = await add(store, a.id, { description: "" });
     let reads = 0;
     const append = (text: string) =>
-      change(
+      readAndChange(
         store,
         `task ${id}`,
         async () => (reads++, await store.get(a.id, id) ?? assert.fail()),
@@ -169,7 +168,7 @@ export function taskPromises(kind: Kind): void {
     let tries = 0;
     let quicker = 2;
     const rename = () =>
-      change(store, `task ${id}`, read, async (task) => {
+      readAndChange(store, `task ${id}`, read, async (task) => {
         tries++;
         if (quicker-- > 0) {
           assert.ok(await other.update(a.id, await read(), { done: tries % 2 > 0 }));
