@@ -1,6 +1,7 @@
 // Listens on an address, or says in one line why it cannot. Handles the signals that end a server.
 
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import type { Server } from "node:http";
 import process from "node:process";
 import { boundTo } from "./target.ts";
@@ -12,6 +13,7 @@ const FIXES: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: "this machine does not have that address; try --host 127.0.0.1",
 };
 
+const ORPHAN_MS = 1000; // between two looks at the parents
 const LOG_MS = 1000; // for the last lines of the log to be written
 
 /** The server cannot listen. The message names the fix. */
@@ -46,4 +48,29 @@ export function onSignal(end: () => Promise<void>, renew?: () => void): void {
     setTimeout(() => process.exit(), LOG_MS).unref(); // perhaps nobody reads the log any more
   };
   for (const signal of signals) process.on(signal, first);
+  onOrphaned(first);
+}
+
+/** A signal to npm or npx ends its shell, and goes no further. So `end` is called after that. */
+function onOrphaned(end: () => void): void {
+  const { npm_lifecycle_event: event } = process.env;
+  if (event === undefined) return;
+  // With npx, tsx is between the shell and the server.
+  const parents = () => event === "npx" ? [process.ppid, parentOf(process.ppid)] : [process.ppid];
+  const before = `${parents()}`;
+  const timer = setInterval(() => {
+    if (`${parents()}` === before) return;
+    clearInterval(timer);
+    end();
+  }, ORPHAN_MS).unref();
+}
+
+/** The parent of a process, on Linux; undefined elsewhere. */
+function parentOf(pid: number): number | undefined {
+  try {
+    const [, stat = ""] = /\) \w (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
+    return Number(stat);
+  } catch {
+    return undefined;
+  }
 }

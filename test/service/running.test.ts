@@ -1,7 +1,8 @@
 // What lib/wire/README.md shows for running the server is run, or parsed as its program would.
 
 import assert from "node:assert/strict";
-import { execFile, execFileSync, spawnSync } from "node:child_process";
+import { execFile, execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
@@ -18,6 +19,15 @@ const under = (heading: string, language = "sh") => blockUnder(PAGE, heading, la
 const without = (tool: string) =>
   spawnSync(tool, ["--version"]).error !== undefined && process.env["CI"] === undefined &&
   `needs ${tool}`;
+const ROOT = new URL("../..", import.meta.url);
+/** Ends a process or a group, if it is still there. */
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended.
+  }
+}
 const words = (line: string) => line.trim().split(/\s+/);
 
 test("HTTPS: the certificate is made, the server takes it, curl trusts it", {
@@ -144,3 +154,26 @@ test("the command ends a server that was left running", { skip: without("fuser")
   execFileSync("sh", ["-c", command], { stdio: "ignore" });
   assert.deepEqual(await server.ended, { code: 0, signal: null });
 });
+
+for (const command of ["npm start -- --port 0", "npx -y tsx server.ts --port 0"]) {
+  test(`a signal to the first process ends the server: ${command}`, {
+    skip: process.platform !== "linux" && "parents are read from /proc",
+  }, async (t) => {
+    const [program = "", ...args] = words(command);
+    const { npm_lifecycle_event: _, ...env } = process.env;
+    const child = spawn(program, args, { cwd: ROOT, env, detached: true });
+    t.after(() => child.pid && kill(-child.pid));
+    let out = "";
+    for await (const chunk of child.stdout) {
+      out += chunk;
+      if (out.includes("Listening")) break;
+    }
+    // The server has the same standard error, so that ends with it.
+    const ended = once(child.stderr.resume(), "close");
+    child.kill("SIGTERM");
+    await once(child, "exit");
+    await ended;
+    const [, url = ""] = /Listening on (\S+)/.exec(out) ?? [];
+    await assert.rejects(fetch(url), /fetch failed/);
+  });
+}
