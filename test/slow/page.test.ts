@@ -358,12 +358,13 @@ const focus = () =>
     return ariaLabel || textContent || name`);
 
 story("it is its own files, each asked for once, and nothing moves", async (server) => {
-  await browser.until("document.readyState === 'complete'");
+  await browser.until("document.readyState === 'complete' && !showRegistration.hidden");
   const asked = await browser.requests();
   // Only browsers that show an icon load it.
   const own = FILES.filter((name) => name !== "icon.svg").map((name) =>
     server.origin + pathOf(name)
   );
+  own.push(`${server.origin}${BASE}/users`); // whether anyone may register
   assert.deepEqual(asked.filter((url) => !url.endsWith("/icon.svg")).sort(), own.sort());
   await signIn();
   await browser.sees("Buy groceries");
