@@ -22,10 +22,8 @@ export interface Authority {
 }
 
 const ANYONE: Account = { id: "", username: "" };
-const KNOWS_NOBODY: Authority = {
-  authenticate: () => Promise.resolve(undefined),
-  current: () => Promise.resolve(undefined),
-};
+const nobody = () => Promise.resolve(undefined);
+const KNOWS_NOBODY: Authority = { authenticate: nobody, current: nobody };
 const LIMIT = { user: 64 * 1024, anyone: 16 * 1024 }; // bytes of content
 
 /**

@@ -1,5 +1,4 @@
-// The in-memory array: the default store, and the reference for any other. It ends with the
-// process.
+// The in-memory array: the default store, and the reference for any other.
 // deno-lint-ignore-file require-await -- a store promises promises
 
 import { randomUUID } from "node:crypto";
