@@ -1,11 +1,14 @@
 // How much memory the tasks of the in-memory store take, and how much each account may take.
 
+import { Buffer } from "node:buffer";
 import { getHeapStatistics } from "node:v8";
 import { Full, type TaskFields } from "./store.ts";
 
-/** How many bytes a task takes at most, about. */
-export const sizeOf = ({ title, description }: TaskFields) =>
-  120 + 2 * (title.length + description.length);
+/** How many bytes a task takes, about. */
+export function sizeOf({ title, description }: TaskFields): number {
+  const text = title + description;
+  return 120 + text.length * (Buffer.byteLength(text) === text.length ? 1 : 2);
+}
 
 /**
  * Room for `most` bytes: half of the heap, because requests need the rest. One owner may take
