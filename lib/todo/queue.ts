@@ -117,8 +117,8 @@ const tooMany = () =>
 
 /** Clients that share their turns: an IPv4 address, or the /64 network of an IPv6 address. */
 export function networkOf(address: string): string {
-  const ip = address.replace(/^\[(.*)\].*$/, "$1").replace(/^::ffff:(?=\d+\.)/i, "");
-  if (!isIPv6(ip)) return ip.replace(/:\d+$/, ""); // a proxy may have written a port
+  const ip = address.replace(/^::ffff:(?=\d+\.)/i, "");
+  if (!isIPv6(ip)) return ip;
   const zeros = "0:".repeat(9 - ip.split(":").length);
   return ip.replace("::", `:${zeros}`).split(":").slice(0, 4).join(":");
 }

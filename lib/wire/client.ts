@@ -28,12 +28,14 @@ export class RequestClient implements Client {
     const { socket, headers } = this.#request;
     const own = socket.remoteAddress ?? "";
     if (!this.#behindProxy) return own;
-    const last = lastOf(headers.forwarded);
-    const [, named = last] = /(?:^|;)\s*for="?([^;"]+)/i.exec(last) ?? [];
-    const plain = lastOf(`${headers["x-forwarded-for"] ?? ""}`);
-    // If the two differ, the client wrote one of them, and nobody can tell which.
-    return named === "" || plain === "" || named === plain ? named || plain || own : own;
+    const [, named = ""] = FOR.exec(lastOf(headers.forwarded)) ?? [];
+    const addresses = [named, lastOf(`${headers["x-forwarded-for"] ?? ""}`)].filter(Boolean);
+    const [address = own, other = address] = addresses.map(bare);
+    return address === other ? address : own; // the client has written one of them
   }
 }
 
+const FOR = /(?:^|;)\s*for="?([^;"]+)/i; // RFC 7239 §6
 const lastOf = (field = "") => field.slice(field.lastIndexOf(",") + 1).trim();
+/** Without brackets, and without a port. */
+const bare = (address: string) => address.replace(/^\[(.*)\].*$|^([\d.]+):\d+$/, "$1$2");

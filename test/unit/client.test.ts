@@ -21,7 +21,12 @@ test("behind a proxy, the last address in its field is the client's", () => {
     [{ "x-forwarded-for": "203.0.113.9, 192.0.2.1" }, "192.0.2.1"],
     [{ forwarded: "for=192.0.2.1" }, "192.0.2.1"],
     [{ forwarded: "for=203.0.113.9, for=192.0.2.1;proto=https" }, "192.0.2.1"],
-    [{ forwarded: 'proto=https; For="[2001:db8::1]:4711"' }, "[2001:db8::1]:4711"],
+    [{ forwarded: 'proto=https; For="[2001:db8::1]:4711"' }, "2001:db8::1"],
+    [{ "x-forwarded-for": "192.0.2.1:4711" }, "192.0.2.1"],
+    [{ forwarded: 'for="[2001:db8::1]"', "x-forwarded-for": "2001:db8::1" }, "2001:db8::1"],
+    [{ forwarded: 'for="192.0.2.1:4711"', "x-forwarded-for": "192.0.2.1" }, "192.0.2.1"],
+    [{ forwarded: "proto=https", "x-forwarded-for": "192.0.2.1" }, "192.0.2.1"],
+    [{ forwarded: "proto=https;host=a" }, "127.0.0.1"],
     [{ forwarded: "for=unknown" }, "unknown"],
     [{ forwarded: "for=192.0.2.1", "x-forwarded-for": "192.0.2.1" }, "192.0.2.1"],
   ];
