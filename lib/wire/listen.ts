@@ -42,34 +42,41 @@ export function onSignal(end: () => Promise<void>, renew?: () => void): void {
   const signals: NodeJS.Signals[] = ["SIGINT", "SIGTERM"];
   if (renew === undefined) signals.push("SIGHUP");
   else process.on("SIGHUP", renew);
-  const first = async () => {
+  let ending: Promise<void> | undefined;
+  const endOnce = () =>
+    ending ??= end().then(() => {
+      setTimeout(() => process.exit(), LOG_MS).unref(); // perhaps nobody reads the log any more
+    });
+  const first = () => {
     for (const signal of signals) process.off(signal, first);
-    await end();
-    setTimeout(() => process.exit(), LOG_MS).unref(); // perhaps nobody reads the log any more
+    endOnce();
   };
   for (const signal of signals) process.on(signal, first);
-  onOrphaned(first);
+  onOrphaned(endOnce);
 }
 
-/** A signal to npm or npx ends its shell, and goes no further. So `end` is called after that. */
+/** Calls `end` when the shell of npm or npx is gone: SIGTERM ends that, and goes no further. */
 function onOrphaned(end: () => void): void {
-  const { npm_lifecycle_event: event } = process.env;
-  if (event === undefined) return;
+  const { npm_lifecycle_event: event, npm_lifecycle_script: script = "" } = process.env;
+  if (!/^[^&]*\b(tsx|server\.ts)\b[^&]*$/.test(script)) return; // npm has started something else
   // With npx, tsx is between the shell and the server.
   const parents = () => event === "npx" ? [process.ppid, parentOf(process.ppid)] : [process.ppid];
-  const before = `${parents()}`;
+  const before = parents();
+  const isSame = (pid: number | undefined, i: number) =>
+    pid === undefined || (before[i] ?? pid) === pid;
   const timer = setInterval(() => {
-    if (`${parents()}` === before) return;
+    if (parents().every(isSame)) return;
     clearInterval(timer);
+    console.error("npm has ended, so the server ends");
     end();
   }, ORPHAN_MS).unref();
 }
 
-/** The parent of a process, on Linux; undefined elsewhere. */
+/** The parent of a process; undefined where /proc does not tell, or no descriptor is free. */
 function parentOf(pid: number): number | undefined {
   try {
-    const [, stat = ""] = /\) \w (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
-    return Number(stat);
+    const [, parent] = /\) \w (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
+    return Number(parent);
   } catch {
     return undefined;
   }
