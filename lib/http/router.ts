@@ -94,7 +94,7 @@ export function router(table: readonly Route[], guide: Fields = {}) {
     for (const { method, path: { match }, access, handle } of table) {
       const params = method === wanted ? match(path) : undefined;
       if (params === undefined) continue;
-      if (access === "nobody") throw new HttpError(403, "this server does not allow it to anyone");
+      if (access === "nobody") throw new HttpError(403, `${method} is switched off here`);
       return { access, handle, params };
     }
     const here = table.filter((row) => path === "*" || row.path.match(path) !== undefined);

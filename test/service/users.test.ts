@@ -327,7 +327,7 @@ test("if several clients register one name at the same time, one of them gets it
 
 test("--no-registration: nobody can register, and everything else stays the same", async (t) => {
   const server = await start(t, ["--quiet", "--no-registration"]);
-  const closed = { error: "Forbidden", message: "this server does not allow it to anyone" };
+  const closed = { error: "Forbidden", message: "POST is switched off here" };
   await walk(server, [
     ["POST /users", { content: { username: "susan", password: PASSWORD } }, 403, closed],
     ["POST /users", { ...ANYONE, content: "{" }, 403, closed],
