@@ -28,8 +28,8 @@ const LIMIT = { user: 64 * 1024, anyone: 16 * 1024 }; // bytes of content
 
 /**
  * Makes the function from a request to its reply. `authority` judges credentials for the rows with
- * "user". If `publicUrl` is given, every `uri` begins with it. `guide` has header fields for the
- * responses 404, 405 and to OPTIONS. `isOurs` tells which hosts the server answers for.
+ * "user". If `publicUrl` is given, every `uri` begins with it. `guide` has header fields for 404,
+ * 405 and OPTIONS responses. `isOurs` tells which hosts the server answers for.
  */
 export function createApp(
   table: readonly Route[],
@@ -68,7 +68,7 @@ export function createApp(
         },
         async json() {
           const content = await readJson(request, response, LIMIT[access]); // 400, 413, 415
-          await call.authorize(); // they may have changed meanwhile
+          await call.authorize(); // the password may have changed meanwhile
           return content;
         },
         async authorize() {

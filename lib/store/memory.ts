@@ -1,5 +1,5 @@
 // The in-memory array: the default store, and the reference for any other.
-// deno-lint-ignore-file require-await -- a store promises promises
+// deno-lint-ignore-file require-await -- the interface asks for promises
 
 import { randomUUID } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
@@ -92,7 +92,7 @@ export class MemoryStore implements Store {
 
   async addFirst(username: string, fields: UserFields, tasks: readonly TaskFields[]) {
     if (this.#accounts > 0) return undefined;
-    const user = this.addUser(username, fields); // it takes effect before it returns, as add() does
+    const user = this.addUser(username, fields); // takes effect before it returns, as add() does
     await Promise.all(tasks.map((task) => this.add(`${this.#accounts}`, task)));
     return await user;
   }

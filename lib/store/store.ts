@@ -11,7 +11,7 @@ export interface TaskFields {
   readonly description: string;
 }
 
-/** The fields of a task for which its client sent no value. */
+/** What a task has where its client sends nothing. A title has to be sent. */
 export const INITIAL: TaskFields = { title: "", done: false, description: "" };
 
 /** Every change makes a new revision: no two states of a store ever share one. */

@@ -35,7 +35,7 @@ export class Accounts {
   async #signIn(field: string, client: Client): Promise<User | undefined> {
     const given = parseCredentials(field);
     if (given === undefined) return undefined;
-    const usual = basic(given); // which may be known
+    const usual = basic(given); // this spelling may be known
     if (usual !== field) return await this.authenticate(usual, client);
     const user = await this.store.user(given.username, client);
     return await this.#verifying.do(`${user?.password} ${field}`, client, async (all) => {

@@ -177,3 +177,23 @@ for (const command of ["npm start -- --port 0", "npx -y tsx server.ts --port 0"]
     await assert.rejects(fetch(url), /fetch failed/);
   });
 }
+
+test("a server that an npm script leaves in the background goes on without it", {
+  skip: process.platform !== "linux" && "parents are read from /proc",
+}, async (t) => {
+  const script = "node --import tsx server.ts --port 0 --quiet & read line";
+  const env = { ...process.env, npm_lifecycle_event: "npx", npm_lifecycle_script: script };
+  const child = spawn("sh", ["-c", script], { cwd: ROOT, env, detached: true });
+  t.after(() => child.pid && kill(-child.pid));
+  let out = "";
+  for await (const chunk of child.stdout.iterator({ destroyOnReturn: false })) {
+    out += chunk;
+    if (out.includes("Listening")) break;
+  }
+  child.stdin.end();
+  await once(child, "exit");
+  const [, url = ""] = /Listening on (\S+)/.exec(out) ?? [];
+  for (const start = performance.now(); performance.now() - start < 2500;) { // two looks
+    assert.equal((await fetch(url)).status, 200);
+  }
+});

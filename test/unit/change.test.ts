@@ -46,6 +46,28 @@ test("changes of the same key follow one another, in the order in which they cam
   assert.deepEqual(order, order.toSorted((x, y) => x - y));
 });
 
+test("who comes while others wait for a turn waits, too, and writes nothing before", async () => {
+  const store = fixture();
+  const written: string[] = [];
+  const write = (name: string) => (read: { value: number }) => {
+    written.push(name);
+    return store.write(read);
+  };
+  let release = () => {};
+  const released = new Promise<void>((resolve) => release = resolve);
+  const late = change(store, "task 1", STALE, async () => {
+    await released;
+    return await store.read();
+  }, write("late"));
+  for (let i = 0; i < 10; i++) await setImmediate(); // its first write fails, and it takes a turn
+  const newcomer = change(store, "task 1", await store.read(), store.read, write("newcomer"));
+  for (let i = 0; i < 10; i++) await setImmediate();
+  assert.deepEqual(written, ["late"]);
+  release();
+  await Promise.all([late, newcomer]);
+  assert.deepEqual(written, ["late", "late", "newcomer"]);
+});
+
 test("changes of other keys do not wait", async () => {
   const store = fixture();
   const stuck = change(store, "task 1", STALE, () => new Promise<never>(() => {}), store.write);
