@@ -8,7 +8,7 @@ import { HttpError } from "../http/reply.ts";
 export const MOST = 16; // jobs that wait
 export const MOST_EACH = 8; // jobs of one network that wait
 export const PATIENCE_MS = 4000; // then a job that still waits is refused
-export const REST_MS = 1500; // after wasted work: then the CPU belongs to other requests
+export const REST_MS = 3000; // after wasted work: then the CPU belongs to other requests
 export const MOST_SUSPECTS = 100; // networks; the latest are kept
 
 /** Work that waits for its turn. */

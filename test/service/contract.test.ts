@@ -281,14 +281,18 @@ test("credentials: 401 with a challenge for programs, 403 without for a browser'
     "bWlndWVsOnB5dGhvbg==",
     `Basic realm=x, ${basic("miguel:python")}`,
   ];
-  const script = [{ "X-Requested-With": "XMLHttpRequest" }, { "Sec-Fetch-Dest": "empty" }];
-  for (const authorization of wrong) {
-    await walk(t, server, [
-      ["GET /tasks", { authorization }, 401, denied, challenge],
-      ...script.map((
-        headers,
-      ): Row => ["GET /tasks", { authorization, headers }, 403, denied, none]),
-    ]);
+  await walk(
+    t,
+    server,
+    wrong.map((authorization) => ["GET /tasks", { authorization }, 401, denied, challenge]),
+  );
+  const scripts = [{ "X-Requested-With": "XMLHttpRequest" }, { "Sec-Fetch-Dest": "empty" }];
+  for (const authorization of [undefined, "Basic ####", basic("miguel:wrong")]) {
+    await walk(
+      t,
+      server,
+      scripts.map((headers) => ["GET /tasks", { authorization, headers }, 403, denied, none]),
+    );
   }
   const utf8 = "the credentials are not UTF-8; let your client encode them as UTF-8";
   const latin1 = { authorization: "Basic bWlndWVsOnB5dGjzbg==" }; // miguel:pythón

@@ -108,12 +108,14 @@ test("after wasted work the same address rests; others need not wait for that", 
 
 test("all addresses that sent wrong passwords rest together", async (t) => {
   const { add, end, pass, begun } = queue(t);
-  await add("A 1", "B 1", "A 2", "B 2", "C 1");
+  await add("A 1", "B 1", "C 1");
   await end("wasted"); // A 1
   await pass(REST_MS / 2);
   await end("wasted"); // B 1
   await end("useful"); // C 1
+  await add("A 2");
   await pass(REST_MS - 1);
+  await add("B 2");
   assert.deepEqual(begun, ["A 1", "B 1", "C 1"]);
   await pass(1);
   await end("wasted"); // A 2
