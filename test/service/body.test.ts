@@ -135,6 +135,7 @@ test("content that is not JSON in UTF-8 is 400, and the message says what is wro
     ["\uFEFF\uFEFF{}", /JSON/],
     [Buffer.from('{"title": "\xe9"}', "latin1"), /UTF-8/],
     [Buffer.from("\uFEFF{}", "utf16le"), /UTF-8/],
+    [Buffer.from("{}", "utf16le"), /UTF-8/],
     [Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22]), /UTF-8/], // half of a surrogate pair
   ];
   for (const [content, message] of rows) {
