@@ -119,12 +119,9 @@ export function tasksIn(ranges: readonly Found[]): Task[] {
   let end = Infinity;
   const tasks = ranges.flatMap(({ pairs, count }) => {
     // A task that was written before a field was added has its initial value.
-    const toTask = (value: string, revision: number): Task => ({
-      revision,
-      ...INITIAL,
-      ...JSON.parse(value),
-    });
-    const here = pairs.map(({ value, revision }) => toTask(value, revision));
+    const here: Task[] = pairs.map(({ value, revision }) =>
+      Object.assign({}, INITIAL, JSON.parse(value), { revision })
+    );
     if (here.length < count) end = Math.min(end, here.at(-1)?.id ?? 0);
     return here;
   });
