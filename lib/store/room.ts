@@ -6,9 +6,10 @@ import { Full, type TaskFields } from "./store.ts";
 
 /** How many bytes a task takes, about. */
 export function sizeOf({ title, description }: TaskFields): number {
-  const text = title + description;
-  return 120 + text.length * (Buffer.byteLength(text) === text.length ? 1 : 2);
+  return 120 + bytesOf(title) + bytesOf(description);
 }
+
+const bytesOf = (text: string) => text.length * (Buffer.byteLength(text) === text.length ? 1 : 2);
 
 /**
  * Room for `most` bytes: half of the heap, because requests need the rest. One owner may take
