@@ -5,7 +5,15 @@ import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { Agent, type IncomingMessage, request } from "node:http";
 import { test, type TestContext } from "node:test";
-import { type Ask, ask, BASE, type Received, type Server, start } from "../tools/start.ts";
+import {
+  type Ask,
+  ask,
+  BASE,
+  newAddress,
+  type Received,
+  type Server,
+  start,
+} from "../tools/start.ts";
 
 const PASSWORD = "correct horse";
 const basic = (username: string, password = PASSWORD) =>
@@ -264,12 +272,14 @@ test("each user has a list of their own, and no id is given twice", async (t) =>
 
 /** A function that asks for the list on a connection that stays open, and gives the status. */
 function keepAlive(t: TestContext, { port }: Server) {
+  const localAddress = newAddress();
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   t.after(() => agent.destroy());
   const used = new Set<number | undefined>();
   return async (authorization: string): Promise<number | undefined> => {
     const headers = { Authorization: authorization };
-    const asked = request({ host: "127.0.0.1", port, path: `${BASE}/tasks`, headers, agent });
+    const to = { host: "127.0.0.1", port, localAddress, path: `${BASE}/tasks`, headers, agent };
+    const asked = request(to);
     const got = await new Promise<IncomingMessage>((resolve, reject) => {
       asked.on("error", reject).on("response", resolve).end();
     });

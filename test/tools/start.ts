@@ -157,7 +157,8 @@ export function ask(server: Server, line: string, options: Ask = {}): Promise<Re
   const { port } = server;
   const ca = certificates.get(port);
   const answer = new Promise<Received>((resolve, reject) => {
-    const to = { host: "127.0.0.1", port, method, path, headers };
+    const localAddress = options.authorization === undefined ? undefined : newAddress();
+    const to = { host: "127.0.0.1", port, localAddress, method, path, headers };
     const sent = ca === undefined
       ? http.request(to)
       : https.request({ ...to, ca, servername: "localhost" });
@@ -173,6 +174,16 @@ export function ask(server: Server, line: string, options: Ask = {}): Promise<Re
     sent.on("error", reject).end(body);
   });
   return answer.then((got) => described({ method, target: path, headers, content: body }, got));
+}
+
+let addresses = 1;
+/**
+ * Another loopback address with each call. After a wrong password its network has to rest for
+ * seconds before the next sign-in. Undefined on macOS, which has one loopback address.
+ */
+export function newAddress(): string | undefined {
+  addresses = addresses % 0xfffe + 1;
+  return process.platform === "darwin" ? undefined : `127.1.${addresses >> 8}.${addresses & 255}`;
 }
 
 /** A client on a bare connection, for bytes that no client library would send. */
