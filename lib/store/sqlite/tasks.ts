@@ -1,5 +1,5 @@
-// Tasks in a SQLite file: their columns, and how one is changed. Each function must be called
-// within a transaction.
+// Tasks in a SQLite file: their columns, and how one is changed. A function that writes must be
+// called within a transaction; a read of one statement needs none.
 
 import type { Database, Row } from "./database.ts";
 import { renew } from "./users.ts";
@@ -35,8 +35,8 @@ export function getTask(db: Database, owner: number, id: number): Task | undefin
 
 /** Undefined if there is no such owner. */
 export function addTask(db: Database, owner: number, fields: TaskFields): Task | undefined {
-  if (db.get(`SELECT 1 WHERE ${OWNER} IS NOT NULL`, owner) === undefined) return undefined;
   const revision = revise(db, owner, 1, Number(fields.done));
+  if (revision === undefined) return undefined;
   const row = db.get(INSERT, owner, revision, ...FIELDS.map((name) => fields[name]));
   return { id: Number(row?.["id"]), revision, ...fields };
 }
@@ -51,6 +51,7 @@ export function updateTask(
   if (!holds(db, owner, task)) return undefined;
   const changed = { ...task, ...changes };
   const revision = revise(db, owner, 0, Number(changed.done) - Number(task.done));
+  if (revision === undefined) return undefined;
   db.all(UPDATE, revision, ...FIELDS.map((name) => changed[name]), task.id);
   return { ...changed, revision };
 }
@@ -58,22 +59,29 @@ export function updateTask(
 /** False if the task is not as it was read. */
 export function removeTask(db: Database, owner: number, task: Task): boolean {
   if (!holds(db, owner, task)) return false;
-  revise(db, owner, -1, -Number(task.done));
+  if (revise(db, owner, -1, -Number(task.done)) === undefined) return false;
   db.all("DELETE FROM tasks WHERE id = ?", task.id);
   return true;
 }
 
-/** Whether a task is in an owner's list as it was read. */
+/** Whether a task is in an owner's list as it was read. The owner may have been removed. */
 function holds(db: Database, owner: number, { id, revision }: Task): boolean {
-  const sql = `SELECT 1 FROM tasks WHERE id = ? AND revision = ? AND owner = ${OWNER}`;
+  const sql = "SELECT 1 FROM tasks WHERE id = ? AND revision = ? AND owner = ?";
   return db.get(sql, id, revision, owner) !== undefined;
 }
 
-/** Renews a list's revision and returns it. Adds to its counts of tasks, and of done tasks. */
-function revise(db: Database, owner: number, tasks: number, finished: number): number {
+/**
+ * Renews a list's revision and returns it. Adds to its counts of tasks, and of done tasks.
+ * Undefined if there is no such owner.
+ */
+function revise(
+  db: Database,
+  owner: number,
+  tasks: number,
+  finished: number,
+): number | undefined {
   const revision = renew(db);
   const sql = `UPDATE users SET listRevision = ?, tasks = tasks + ?, finished = finished + ?
-    WHERE id = ?`;
-  db.all(sql, revision, tasks, finished, owner);
-  return revision;
+    WHERE id = ? AND username IS NOT NULL RETURNING id`;
+  return db.get(sql, revision, tasks, finished, owner) && revision;
 }

@@ -1,4 +1,5 @@
-// Users in a SQLite file. Each function must be called within a transaction.
+// Users in a SQLite file. A function that writes must be called within a transaction; a read of one
+// statement needs none.
 
 import type { Database } from "./database.ts";
 import type { User, UserFields } from "../store.ts";
