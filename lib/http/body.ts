@@ -6,10 +6,7 @@ import { HttpError } from "./reply.ts";
 
 const JSON_TYPE = /^\s*(application\/json|[^\s/;,]+\/[^\s/;,]+\+json)\s*(;|$)/i; // RFC 6839 §3.1
 
-/**
- * Reads a request's content as JSON. Throws 413 if it has more than `limit` bytes, 415, and 400 for
- * all other faults.
- */
+/** Reads content as JSON. Throws 413 if it has more than `limit` bytes, 415, and 400. */
 export async function readJson(
   request: IncomingMessage,
   response: ServerResponse,
@@ -21,8 +18,10 @@ export async function readJson(
     response.writeContinue(); // RFC 9110 §10.1.1
   }
   // Mostly all of it has arrived by now: to take it at once costs less than the stream's events.
-  const isHere = request.readableLength === Number(request.headers["content-length"]);
-  return parseJson(isHere ? request.read() ?? NOTHING : await readContent(request, limit));
+  // Without a length, read() may return only the first piece.
+  const length = Number(request.headers["content-length"]);
+  const isHere = request.readableLength === length;
+  return parseJson(isHere ? request.read(length) ?? NOTHING : await readContent(request, limit));
 }
 
 /** Throws 400, 413 or 415 if the header section says enough to refuse the content. */
