@@ -10,7 +10,7 @@ import { openStore } from "./lib/store/open.ts";
 import { Unavailable } from "./lib/store/store.ts";
 import { Accounts } from "./lib/todo/accounts.ts";
 import { fill, refuseKnownPassword } from "./lib/todo/first.ts";
-import type { AddFields } from "./lib/wire/connections.ts";
+import type { AddFields } from "./lib/wire/exchanges.ts";
 import { listen, ListenError, onSignal } from "./lib/wire/listen.ts";
 import { createLog } from "./lib/wire/log.ts";
 import { serve } from "./lib/wire/server.ts";

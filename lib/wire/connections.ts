@@ -1,37 +1,20 @@
-// The open connections of a server: one request after the other on each, responses to malformed
-// requests, and a stop that lets every response end.
+// The open connections of a server, and a stop that lets every response end.
 
-import { Buffer } from "node:buffer";
-import { IncomingMessage, type Server } from "node:http";
+import type { Server } from "node:http";
 import type { Socket } from "node:net";
-import { errorReply, type HttpError, type Reply } from "../http/reply.ts";
-import { Connection, type Exchange, type Respond } from "./connection.ts";
-import type { Log } from "./log.ts";
-import { parserFailure } from "./refusals.ts";
-import { printReply, send } from "./send.ts";
-
-/** Called for every reply, errors too; may add header fields. */
-export type AddFields = (request: IncomingMessage, reply: Reply) => Reply;
+import { Connection } from "./connection.ts";
 
 const MOST_OPEN = 2000; // connections
-const MOST_WAITING_IN_ALL = 5000; // pipelined requests on all connections: each takes 10 kB
-const UNREAD_MS = 60_000; // for a client to take the next bytes of a response
-const LINGER_MS = 1000; // for a client to read its last response before the connection is gone
 const STALLED_MS = 3000; // while stopping, for a byte to pass either way
 const STOP_MS = 9000; // while stopping, for everything
 
 /** Keeps the connections of a server. */
 export class Connections {
   readonly #server: Server;
-  readonly #log: Log;
-  readonly #addFields: readonly AddFields[];
   readonly #open = new Map<Socket, Connection>();
-  #waiting = 0;
 
-  constructor(server: Server, log: Log, addFields: readonly AddFields[]) {
+  constructor(server: Server) {
     this.#server = server;
-    this.#log = log;
-    this.#addFields = addFields;
     // With TLS, a connection counts from the end of its handshake; the TCP socket below it is not
     // tracked. Bun has no setSecureContext, and its "connection" comes after the handshake.
     const begins = "setSecureContext" in server ? "secureConnection" : "connection";
@@ -48,87 +31,14 @@ export class Connections {
     socket.destroy();
   }
 
-  /** One request: waits for its turn, gets the reply, sends and logs it. */
-  async handle(respond: Respond, exchange: Exchange): Promise<void> {
-    const { request, response } = exchange;
-    const { socket } = request;
-    const connection = this.#open.get(socket);
-    // After a reset, node still parses the bytes that it has read. To respond to them would fail an
-    // assertion in node, which ends the process.
-    if (connection === undefined || socket.destroyed) return;
-    connection.last = exchange;
-    try {
-      if (response.socket === null) await this.#waitForTurn(connection, exchange);
-      if (socket.destroyed) return;
-      connection.refuseBroken(request);
-      this.#finish(connection, exchange, await respond(request, response));
-    } catch (error) {
-      this.#finish(connection, exchange, connection.replyTo(error, request));
-    }
+  /** The connection of a socket, if it is open. */
+  of(socket: Socket): Connection | undefined {
+    return this.#open.get(socket);
   }
 
-  /** Waits for a response's turn. If too many wait already, ends the connection. */
-  async #waitForTurn(connection: Connection, { request, response }: Exchange): Promise<void> {
-    if (this.#waiting >= MOST_WAITING_IN_ALL) return void request.socket.destroy();
-    this.#waiting++;
-    await connection.waitForTurn(response);
-    this.#waiting--;
-  }
-
-  #finish(connection: Connection, exchange: Exchange, reply: Reply): void {
-    if (exchange.response.headersSent) return; // parserFailed has responded
-    const goesOn = this.#server.listening && connection.goesOn(exchange.request);
-    this.#send(exchange, reply, !goesOn);
-  }
-
-  /** Never throws: a failure of one connection ends that connection. */
-  #send({ request, response }: Exchange, own: Reply, close: boolean): void {
-    const { socket } = request;
-    try {
-      const reply = this.#withFields(request, own);
-      const sent = socket.destroyed ? 0 : send(response, reply, close);
-      if (typeof sent === "number") this.#log(request, reply.status, sent);
-      else sent.then((bytes) => this.#log(request, reply.status, bytes));
-      if (reply.chunks !== undefined || socket.writableLength > 0) socket.setTimeout(UNREAD_MS);
-    } catch (error) { // such as a field value that node refuses
-      const failure = errorReply(error);
-      if (response.headersSent || own.status === 500) socket.destroy();
-      else this.#send({ request, response }, failure, close || own.text === undefined);
-    }
-  }
-
-  #withFields(request: IncomingMessage, reply: Reply): Reply {
-    for (const step of this.#addFields) reply = step(request, reply);
-    return reply;
-  }
-
-  /** Responds to what node's parser refuses. */
-  parserFailed(socket: Socket, error: NodeJS.ErrnoException): void {
-    const connection = this.#open.get(socket);
-    if (connection === undefined || error.code === "ECONNRESET") return;
-    if (connection.failure !== undefined) return; // node reports it again with every packet
-    connection.failure = parserFailure(error);
-    const { last, failure } = connection;
-    if (last === undefined || last.request.complete) return void this.refuse(socket, failure);
-    // The content of the last request failed. If its turn has not come, handle will respond.
-    const { response } = last;
-    if (response.writableEnded) socket.destroy();
-    else if (response.headersSent) response.once("finish", () => socket.destroySoon());
-    else if (response.socket !== null) this.#send(last, failure, true);
-  }
-
-  /** Responds to bytes that never became a request, after all earlier responses, and closes. */
-  async refuse(socket: Socket, error: HttpError): Promise<void> {
-    socket.on("error", () => socket.destroy());
-    await this.#open.get(socket)?.quiet();
-    if (!socket.writable) return;
-    const request = new IncomingMessage(socket);
-    const reply = this.#withFields(request, error);
-    socket.end(printReply(reply));
-    this.#log(request, reply.status, Buffer.byteLength(error.text));
-    // A reset would take the response from a client that is still sending.
-    socket.resume();
-    setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  /** Whether the server goes on: while it stops, no connection is used again. */
+  get goOn(): boolean {
+    return this.#server.listening;
   }
 
   /** Takes no more connections, and resolves when the last response has been sent. */

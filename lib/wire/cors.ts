@@ -2,7 +2,7 @@
 
 import type { IncomingMessage } from "node:http";
 import type { Fields, Reply } from "../http/reply.ts";
-import type { AddFields } from "./connections.ts";
+import type { AddFields } from "./exchanges.ts";
 
 const MAX_AGE = "7200"; // seconds; Chromium's maximum
 const NAMES = /^[\w!#$%&'*+.^`|~-]+(\s*,\s*[\w!#$%&'*+.^`|~-]+)*$/; // tokens (RFC 9110 §5.6.2)

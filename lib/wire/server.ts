@@ -4,7 +4,8 @@ import { createServer, type IncomingMessage, type Server, type ServerOptions } f
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Respond } from "./connection.ts";
-import { type AddFields, Connections } from "./connections.ts";
+import { Connections } from "./connections.ts";
+import { type AddFields, Exchanges } from "./exchanges.ts";
 import type { Log } from "./log.ts";
 import { NO_PROXY, unexpected } from "./refusals.ts";
 
@@ -28,16 +29,17 @@ export function serve(
   // Otherwise a client that closes its sending side early, as nc does, gets no slow response.
   Object.assign(server, { httpAllowHalfOpen: true });
   server.maxHeadersCount = 0; // otherwise node drops the rest unseen; readTarget counts them
-  const connections = new Connections(server, log, addFields);
+  const connections = new Connections(server);
+  const exchanges = new Exchanges(connections, log, addFields);
 
   const handler = (respond: Respond) => (request: IncomingMessage, response: ServerResponse) =>
-    connections.handle(respond, { request, response });
+    exchanges.handle(respond, { request, response });
   server.on("request", handler(respond));
   server.on("checkContinue", handler(respond));
   server.on("checkExpectation", handler(unexpected));
   // Without a listener CONNECT gets no response. There is no "upgrade" listener: it would also
   // catch every request that offers h2c.
-  server.on("connect", (_, socket) => connections.refuse(socket as Socket, NO_PROXY));
-  server.on("clientError", (error, socket) => connections.parserFailed(socket as Socket, error));
+  server.on("connect", (_, socket) => exchanges.refuse(socket as Socket, NO_PROXY));
+  server.on("clientError", (error, socket) => exchanges.parserFailed(socket as Socket, error));
   return { server, stop: () => connections.stop() };
 }

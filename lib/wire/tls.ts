@@ -1,5 +1,5 @@
 // HTTPS: reads a certificate and its key from files, and does what node:https leaves to do until
-// the end of a handshake. After it, connections.ts treats the connection like any other.
+// the end of a handshake. After it, the connection is treated like any other.
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -7,7 +7,7 @@ import { createServer, type Server } from "node:https";
 import type { Socket } from "node:net";
 import { createSecureContext, type SecureContextOptions } from "node:tls";
 import { HttpError } from "../http/reply.ts";
-import type { AddFields } from "./connections.ts";
+import type { AddFields } from "./exchanges.ts";
 import { printReply } from "./send.ts";
 import { LIMITS } from "./server.ts";
 
