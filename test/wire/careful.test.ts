@@ -404,7 +404,7 @@ test("a careful server", { concurrency: ON_DENO ? 1 : CHECKS.length }, async (t)
     ),
   );
   await t.test("nothing is left open after all this, and stderr is empty", async (t) => {
-    assert.equal(await descriptors(t, server, before), before);
+    assert.ok(await descriptors(t, server, before) <= before);
     assert.equal(server.err, "");
   });
 });

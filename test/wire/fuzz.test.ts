@@ -78,7 +78,7 @@ test(
     }));
     assert.equal(server.child.exitCode, null, server.err);
     assert.equal((await ask(server, "GET /tasks/1")).status, 200);
-    assert.equal(await descriptors(t, server, before), before);
+    assert.ok(await descriptors(t, server, before) <= before);
     assert.equal(server.err, "");
     server.child.kill("SIGTERM"); // a request that still waited would hold it up
     await once(server.child, "close");

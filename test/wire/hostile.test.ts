@@ -250,5 +250,5 @@ test("a thousand hostile requests get responses in JSON, and leave nothing open"
       "uri": "${server.origin}${BASE}/tasks/\d+"
     \}`;
   assert.match(text, new RegExp(String.raw`^\{\n  "tasks": \[\n    ${task}(,\n    ${task})*\n`));
-  assert.equal(await descriptors(t, server, before), before);
+  assert.ok(await descriptors(t, server, before) <= before);
 });
