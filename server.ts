@@ -33,7 +33,7 @@ try {
 }
 
 async function start(options: Options): Promise<void> {
-  const { publicUrl, host, registration } = options;
+  const { publicUrl, host, registration, keepAlive } = options;
   const { https, addFields } = await usable(() => extensions(options));
   const share = registration === "anyone" ? 0.1 : 1;
   const store = await usable(() => openStore(options.db, share, options.etcdUser));
@@ -45,8 +45,7 @@ async function start(options: Options): Promise<void> {
   const isOurs = namesOf(host, publicUrl);
   const app = createApp(table, accounts, { publicUrl, guide: guide(publicUrl), isOurs });
   const log = options.quiet ? () => {} : createLog(process.stdout);
-  const { server, stop } = serve(app, log, addFields, https?.server);
-  server.keepAliveTimeout = options.keepAliveMs;
+  const { server, stop } = serve(app, { log, addFields, keepAlive, server: https?.server });
   onSignal(async () => {
     await stop();
     await store.close();

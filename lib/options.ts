@@ -92,7 +92,7 @@ export function readOptions(args: string[], env: Readonly<Record<string, string 
     publicUrl,
     corsOrigins: corsOrigins.map(readOrigin),
     registration: flags["no-registration"] ? "nobody" as const : "anyone" as const,
-    keepAliveMs: 1000 * Number(flags["keep-alive"]),
+    keepAlive: Number(flags["keep-alive"]),
     quiet: flags.quiet,
   };
 }

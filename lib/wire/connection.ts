@@ -23,6 +23,8 @@ export class Connection {
   failure: HttpError | undefined;
   readonly #socket: Socket;
   readonly #waiting = new Set<() => void>();
+  #idle = 0; // calls of countIdle in a row
+  #bytesRead = 0; // at the last of them
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -60,6 +62,21 @@ export class Connection {
   /** Whether it waits for a request: the first one, or the next. */
   get isIdle(): boolean {
     return this.last === undefined || this.last.response.writableFinished;
+  }
+
+  /** Begins another request. */
+  begin(exchange: Exchange): void {
+    this.last = exchange;
+    this.#idle = 0;
+  }
+
+  /** At how many calls in a row it has waited for another request, and no byte of that has come. */
+  countIdle(): number {
+    const { bytesRead } = this.#socket; // 0 on Bun
+    const waits = this.last?.response.writableFinished && bytesRead === this.#bytesRead;
+    this.#idle = waits ? this.#idle + 1 : 0;
+    this.#bytesRead = bytesRead;
+    return this.#idle;
   }
 
   /** Throws what the parser found wrong in the content of this request, if anything. */

@@ -41,6 +41,13 @@ export class Connections {
     return this.#server.listening;
   }
 
+  /** Ends connections that were idle at more than `most` calls in a row. */
+  endIdle(most: number): void {
+    for (const [socket, connection] of this.#open) {
+      if (connection.countIdle() > most) socket.destroySoon();
+    }
+  }
+
   /** Takes no more connections, and resolves when the last response has been sent. */
   async stop(): Promise<void> {
     // node's own would destroy connections whose last response is not yet sent.

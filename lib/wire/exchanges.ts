@@ -23,12 +23,19 @@ export class Exchanges {
   readonly #connections: Connections;
   readonly #log: Log;
   readonly #addFields: readonly AddFields[];
+  readonly #keepAlive: number; // seconds
   #waiting = 0;
 
-  constructor(connections: Connections, log: Log, addFields: readonly AddFields[]) {
+  constructor(
+    connections: Connections,
+    log: Log,
+    addFields: readonly AddFields[],
+    keepAlive: number,
+  ) {
     this.#connections = connections;
     this.#log = log;
     this.#addFields = addFields;
+    this.#keepAlive = keepAlive;
   }
 
   /** One request: waits for its turn, gets the reply, sends and logs it. */
@@ -39,7 +46,7 @@ export class Exchanges {
     // After a reset, node still parses the bytes that it has read. To respond to them would fail an
     // assertion in node, which ends the process.
     if (connection === undefined || socket.destroyed) return;
-    connection.last = exchange;
+    connection.begin(exchange);
     try {
       if (response.socket === null) await this.#waitForTurn(connection, exchange);
       if (socket.destroyed) return;
@@ -69,10 +76,12 @@ export class Exchanges {
     const { socket } = request;
     try {
       const reply = this.#withFields(request, own);
-      const sent = socket.destroyed ? 0 : send(response, reply, close);
+      const sent = socket.destroyed ? 0 : send(response, reply, close ? "close" : this.#keepAlive);
       if (typeof sent === "number") this.#log(request, reply.status, sent);
       else sent.then((bytes) => this.#log(request, reply.status, bytes));
-      if (reply.chunks !== undefined || socket.writableLength > 0) socket.setTimeout(UNREAD_MS);
+      if (reply.chunks === undefined && socket.writableLength === 0) return;
+      socket.setTimeout(UNREAD_MS);
+      response.once("finish", () => socket.setTimeout(0));
     } catch (error) { // such as a field value that node refuses
       const failure = errorReply(error);
       if (response.headersSent || own.status === 500) socket.destroy();

@@ -21,18 +21,20 @@ function headerSection({ status, text = "", chunks, fields = {} }: Reply, safe: 
 }
 
 /**
- * Writes a response; with `close` the connection is not used again. Returns how many bytes of
- * content it has, or for chunks a promise of that. Throws for a field value that node refuses.
+ * Writes a response. After it, the connection is closed or stays open for so many seconds. Returns
+ * how many bytes of content it has, or for chunks a promise of that. Throws for a field value that
+ * node refuses.
  */
 export function send(
   response: ServerResponse,
   reply: Reply,
-  close: boolean,
+  then: "close" | number,
 ): number | Promise<number> {
   const { method } = response.req;
   const { status, text = "", chunks } = reply;
   const section = headerSection(reply, method === "GET" || method === "HEAD");
-  if (close) section.push("Connection", "close");
+  if (then === "close") section.push("Connection", "close");
+  else if (response.shouldKeepAlive) section.push("Keep-Alive", `timeout=${then}`);
   response.writeHead(status, section);
   if (chunks !== undefined && method === "GET") return sendChunks(response, chunks);
   if (text !== "") {
@@ -43,7 +45,7 @@ export function send(
   }
   const { complete, readableEnded } = response.req; // or if it had no content, only the latter
   // Bun sends the end of the header section of a response to HEAD only with end().
-  if (!close || complete || readableEnded || method === "HEAD") response.end();
+  if (then !== "close" || complete || readableEnded || method === "HEAD") response.end();
   else endGently(response);
   return method === "HEAD" ? 0 : Buffer.byteLength(text);
 }

@@ -17,20 +17,28 @@ export const LIMITS: ServerOptions = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   connectionsCheckingInterval: 1000, // how often node checks the two above
+  keepAliveTimeout: 0, // node would set a timer after each response; `endIdle` costs less
 };
 
-/** Passes each request of `server` to `respond`. `stop` ends it after the last response. */
-export function serve(
-  respond: Respond,
-  log: Log = () => {},
-  addFields: readonly AddFields[] = [],
-  server: Server = createServer(LIMITS),
-): { server: Server; stop(): Promise<void> } {
+/** How requests are served. */
+export interface Serving {
+  readonly log?: Log;
+  readonly addFields?: readonly AddFields[];
+  /** How many seconds an idle connection stays open. */
+  readonly keepAlive?: number | undefined;
+  readonly server?: Server | undefined;
+}
+
+/** Passes each request of a server to `respond`. `stop` ends it after the last response. */
+export function serve(respond: Respond, serving: Serving = {}) {
+  const { log = () => {}, addFields = [], keepAlive = 75, server = createServer(LIMITS) } = serving;
   // Otherwise a client that closes its sending side early, as nc does, gets no slow response.
   Object.assign(server, { httpAllowHalfOpen: true });
   server.maxHeadersCount = 0; // otherwise node drops the rest unseen; readTarget counts them
   const connections = new Connections(server);
-  const exchanges = new Exchanges(connections, log, addFields);
+  const exchanges = new Exchanges(connections, log, addFields, keepAlive);
+  const timer = setInterval(() => connections.endIdle(keepAlive), 1000).unref();
+  server.on("close", () => clearInterval(timer));
 
   const handler = (respond: Respond) => (request: IncomingMessage, response: ServerResponse) =>
     exchanges.handle(respond, { request, response });

@@ -181,7 +181,7 @@ test("a script of another origin reads why its login failed, and no dialog opens
 test("a page reads 500, too", async (t) => {
   const logged = t.mock.method(console, "error", () => {});
   const fault = new Error("a fault of ours");
-  const { server, stop } = serve(() => Promise.reject(fault), () => {}, [allowOrigins([APP])]);
+  const { server, stop } = serve(() => Promise.reject(fault), { addFields: [allowOrigins([APP])] });
   await once(server.listen(0, "127.0.0.1"), "listening");
   t.after(stop);
   const url = `http://${boundTo(server.address())}/`;

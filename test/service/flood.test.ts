@@ -122,7 +122,7 @@ test("after a restart, 30 requests at once with one right password cost one hash
   const store = new MemoryStore();
   await fill(new Accounts(store), { user: "miguel", password: "python" });
   const accounts = new Accounts(store); // has verified nobody yet
-  const { server } = serve(createApp(routes(store, accounts, "anyone"), accounts), () => {});
+  const { server } = serve(createApp(routes(store, accounts, "anyone"), accounts));
   t.after(() => server.close());
   await once(server.listen(0, "127.0.0.1"), "listening");
   const address = server.address();

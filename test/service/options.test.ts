@@ -40,7 +40,7 @@ test("without flags and variables, the server is the tutorial's service", () => 
     publicUrl: undefined,
     corsOrigins: [],
     registration: "anyone" as const,
-    keepAliveMs: 75_000,
+    keepAlive: 75,
     quiet: false,
   };
   check([
@@ -67,8 +67,8 @@ test("a flag wins over its variable", () => {
     [["--port", "1"], { PORT: "not even looked at" }, { port: 1 }],
     [["--quiet"], {}, { quiet: true }],
     [["--no-registration"], {}, { registration: "nobody" }],
-    [["--keep-alive", "5"], {}, { keepAliveMs: 5000 }],
-    [["--keep-alive=99999"], {}, { keepAliveMs: 99_999_000 }],
+    [["--keep-alive", "5"], {}, { keepAlive: 5 }],
+    [["--keep-alive=99999"], {}, { keepAlive: 99_999 }],
     [[], { TODO_DB: "a.sqlite" }, { db: "a.sqlite" }],
     [["--db", "b.sqlite"], { TODO_DB: "a.sqlite" }, { db: "b.sqlite" }],
     [[], { TODO_USER: "s.u_s-1", TODO_PASSWORD: "a:b c" }, { user: "s.u_s-1", password: "a:b c" }],

@@ -31,7 +31,7 @@ test("the functions of a call work without the call", async (t) => {
   const given = { username: "miguel", password: "python" };
   await accounts.addFirst(given, "a hash", []); // remembered, so that nothing is hashed
   const table = [route("PUT", path("/lists/<string:name>"), "user", handle)];
-  const { server, stop } = serve(createApp(table, accounts), () => {});
+  const { server, stop } = serve(createApp(table, accounts));
   t.after(stop);
   await once(server.listen(0, "127.0.0.1"), "listening");
   const answer = await fetch(`http://${boundTo(server.address())}/lists/a%20b`, {

@@ -8,7 +8,7 @@ import { serve } from "../../lib/wire/server.ts";
 
 test("a handler's failure is a 500; its message is logged, and not sent", async (t) => {
   const logged = t.mock.method(console, "error", () => {});
-  const { server, stop } = serve(() => Promise.reject(new Error("a secret")), () => {});
+  const { server, stop } = serve(() => Promise.reject(new Error("a secret")));
   t.after(stop);
   await once(server.listen(0, "127.0.0.1"), "listening");
   const { port } = server.address() as AddressInfo;

@@ -2,8 +2,10 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import type { IncomingMessage } from "node:http";
 import { readFileSync } from "node:fs";
 import process from "node:process";
+import { setImmediate } from "node:timers/promises";
 import { test, type TestContext } from "node:test";
 import type { Reply } from "../../lib/http/reply.ts";
 import type { Respond } from "../../lib/wire/connection.ts";
@@ -11,9 +13,10 @@ import { serve } from "../../lib/wire/server.ts";
 import { ask, bytes, dial, ON_NODE, open, OVER_TLS, start, statuses } from "../tools/start.ts";
 
 /** Serves `respond` on a free port, in this process. Returns the port and the statuses logged. */
-async function serving(t: TestContext, respond: Respond) {
+async function serving(t: TestContext, respond: Respond, keepAlive?: number) {
   const logged: number[] = [];
-  const { server, stop } = serve(respond, (_, status) => logged.push(status));
+  const log = (_: unknown, status: number) => logged.push(status);
+  const { server, stop } = serve(respond, { log, keepAlive });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   t.after(stop);
@@ -63,6 +66,74 @@ test("a thrown value that is not an Error is a logged 500 too", {
   const client = await dial(t, port, bytes("GET /", ["Connection: close"]));
   assert.deepEqual(statuses(await client.closed), [500]);
   assert.equal(stacks.mock.callCount(), 1);
+});
+
+for (const counts of [true, false]) {
+  test(`a connection ends when it was idle for so long${counts ? "" : ", as Bun counts bytes"}`, {
+    skip: OVER_TLS && "the server is this process",
+  }, async (t) => {
+    t.mock.timers.enable({ apis: ["setInterval"] });
+    const seconds = (count: number) => {
+      for (let i = 0; i < count; i++) t.mock.timers.tick(1000);
+    };
+    let last: IncomingMessage | undefined;
+    const { port, logged } = await serving(t, async (request) => {
+      last = request;
+      if (request.url === "/slow") await setImmediate(seconds(9));
+      return { status: 200, text: "{}\n" };
+    }, 3);
+    const client = await dial(t, port);
+    seconds(9); // before its first request node's own limits count
+    for (const path of ["/", "/slow", "/", "/"]) {
+      client.text = "";
+      client.socket.write(bytes(`GET ${path}`));
+      await client.receives(/^HTTP[^]*\nKeep-Alive: timeout=3\r\n[^]*{}/);
+      const { socket } = last ?? assert.fail();
+      if (!counts) Object.defineProperty(socket, "bytesRead", { value: 0 });
+      seconds(3);
+      const before = socket.bytesRead;
+      client.socket.write("\r\n"); // may come before a request (RFC 9112 §2.2)
+      while (counts && socket.bytesRead === before) await setImmediate();
+      seconds(counts ? 3 : 0);
+      assert.ok(!socket.destroyed);
+    }
+    seconds(2);
+    await client.closed;
+    assert.deepEqual(logged, [200, 200, 200, 200]);
+  });
+}
+
+test("after a long response, the time for reading it does not end the idle connection", {
+  skip: OVER_TLS && "the server is this process",
+}, async (t) => {
+  const limits: (number | undefined)[] = [];
+  const { port } = await serving(t, ({ socket }) => {
+    limits.push(socket.timeout);
+    const chunks = (async function* () {
+      yield "[\n";
+      limits.push(socket.timeout);
+      yield "]\n";
+    })();
+    return Promise.resolve({ status: 200, chunks });
+  });
+  const client = await dial(t, port, bytes("GET /"));
+  await client.receives(/\r\n0\r\n/);
+  client.socket.write(bytes("GET /", ["Connection: close"]));
+  await client.closed;
+  assert.deepEqual(limits.map((limit) => limit || 0), [0, 60_000, 0, 60_000]);
+});
+
+test("a client that wants the connection closed is not told how long it stays open", {
+  skip: OVER_TLS && "the server is this process",
+}, async (t) => {
+  const { port } = await serving(t, () => Promise.resolve({ status: 200, text: "{}\n" }));
+  const requests = [bytes("GET /", ["Connection: close"]), bytes("GET /").replace("/1.1", "/1.0")];
+  for (const request of requests) {
+    const client = await dial(t, port, request);
+    const text = await client.closed;
+    assert.match(text, /^Connection: close\r$/m);
+    assert.doesNotMatch(text, /^Keep-Alive/m);
+  }
 });
 
 const PIPELINED = 26_000_000; // bytes
