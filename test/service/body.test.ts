@@ -151,7 +151,8 @@ test("content of 64 KiB is read; one byte more is 413, before all of it is sent"
   const { port } = await start(t);
   const json = "Content-Type: application/json";
   const chunked = [json, "Transfer-Encoding: chunked"];
-  const chunk = (size: number) => `${size.toString(16)}\r\n${TASK.padStart(size).slice(0, size)}\r\n`;
+  const chunk = (size: number) =>
+    `${size.toString(16)}\r\n${TASK.padStart(size).slice(0, size)}\r\n`;
   const rows: [name: string, bytes: string, status: number][] = [
     ["64 KiB", bytes(CREATE, [json], TASK.padStart(LIMIT)), 201],
     ["64 KiB in a chunk", `${bytes(CREATE, chunked)}${chunk(LIMIT)}0\r\n\r\n`, 201],
