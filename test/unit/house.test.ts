@@ -27,6 +27,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const MAX_LINES = 150;
 const MAX_COLUMNS = 100;
 
+/** How much there is to read in the first and the second sitting. */
+const SITTINGS: [lines: number, files: (name: string) => boolean][] = [
+  [450, (name) => /^server|^lib\/(app|routes|todo\/tasks?|store\/memory)\.ts/.test(name)],
+  [520, (name) => folderOf(name) === "http"],
+];
+
+/** A limit with some slack: whoever adds a feature of their own may need more. */
+const RAISE = "To raise the limit, as a fork may, change it in test/unit/house.test.ts";
+
 const IMPORT = /^(?:import|export)\b[^;="'`]*?(?:\bfrom\s+)?"([^"]+)";|\bimport\("([^"]+)"\)/gm;
 
 const read = (file: string) => readFileSync(new URL(file, ROOT), "utf8");
@@ -91,25 +100,18 @@ test("importing a file of lib does nothing", async () => {
 
 test("a file of lib is short, and so are its lines", () => {
   for (const file of ["server.ts", ...FILES]) {
-    const lines = read(file).split("\n");
-    assert.ok(lines.length - 1 <= MAX_LINES, `${file} has ${lines.length - 1} lines`);
+    const lines = read(file).trimEnd().split("\n");
+    const size = `${file} has ${lines.length} lines, more than ${MAX_LINES}`;
+    assert.ok(lines.length <= MAX_LINES, `${size}. Split it. ${RAISE} (MAX_LINES).`);
     for (const line of lines) assert.ok(line.length <= MAX_COLUMNS, `${file}: ${line}`);
   }
 });
 
-/** How much there is to read in the first and the second sitting. */
-const SITTINGS: [lines: number, files: string[]][] = [
-  [450, [
-    "server.ts",
-    ...["app.ts", "routes.ts", "todo/task.ts", "todo/tasks.ts", "store/memory.ts"]
-      .map((file) => `lib/${file}`),
-  ]],
-  [480, FILES.filter((file) => folderOf(file) === "http")],
-];
-
 test("the service can be read in one sitting, the framework in another", () => {
-  for (const [most, files] of SITTINGS) {
+  for (const [most, isRead] of SITTINGS) {
+    const files = ["server.ts", ...FILES].filter(isRead);
     const lines = files.flatMap((file) => read(file).trimEnd().split("\n")).length;
-    assert.ok(lines <= most, `${lines} lines in ${files.join(", ")}`);
+    const size = `${files.join(", ")} have ${lines} lines, more than ${most}`;
+    assert.ok(files.length > 5 && lines <= most, `${size}. ${RAISE} (SITTINGS).`);
   }
 });

@@ -7,11 +7,14 @@ import { test } from "node:test";
 import { readOptions } from "../../lib/options.ts";
 import { type Block, blocksOf, filesIn, PAGES, read, table } from "../tools/pages.ts";
 
-const FILES = ["", "lib/", "test/", ".github/"].flatMap(filesIn);
+const FILES = filesIn("");
+
+const MAX_LINES = 420;
 
 test("README is short enough to be read", () => {
-  const lines = read("README.md").split("\n").length - 1;
-  assert.ok(lines <= 380, `README.md has ${lines} lines`);
+  const lines = read("README.md").trimEnd().split("\n").length;
+  const size = `README.md has ${lines} lines, more than ${MAX_LINES}`;
+  assert.ok(lines <= MAX_LINES, `${size}. A fork may raise MAX_LINES in test/unit/pages.test.ts.`);
 });
 
 /** The anchor that GitHub makes of a heading. */
