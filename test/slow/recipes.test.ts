@@ -1,4 +1,4 @@
-// The recipes in lib/README.md: their blocks are applied to a copy of the project, and its tests run.
+// The recipes in lib/recipes.md: their blocks are applied to a copy of the project, and its tests run.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -20,7 +20,7 @@ interface Place {
 
 /** The places that a recipe changes. */
 function recipe(heading: string): Place[] {
-  const blocks = blocksOf("lib/README.md").filter((block) => block.heading === heading);
+  const blocks = blocksOf("lib/recipes.md").filter((block) => block.heading === heading);
   const places = blocks.flatMap(({ language, text }) => {
     const [, file = ""] = /^(?:--- |\/\/ )(\S+)\n/.exec(text) ?? [];
     const rest = text.slice(text.indexOf("\n") + 1);
