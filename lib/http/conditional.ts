@@ -39,7 +39,7 @@ function checkMatch(field: string | undefined, tag: string): void {
   const tags = tagsIn(field) ?? malformed("If-Match");
   if (tags === "*" || tags.includes(tag)) return;
   // A proxy that compresses marks the tags that pass: nginx W/"a", Apache "a-gzip".
-  const before = (sent: string) => strong(sent).replace(/-+(gzip|br|zstd|deflate)"$/, '"');
+  const before = (sent: string) => strong(sent).replace(/--?(gzip|br|zstd|deflate)"$/, '"');
   if (!tags.some((sent) => before(sent) === tag)) throw hasChanged();
   const fix = "let it send JSON uncompressed, or send the entity tag without W/ and -gzip";
   throw new HttpError(412, `a proxy has changed the entity tag; ${fix}`);

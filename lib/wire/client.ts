@@ -38,4 +38,4 @@ export class RequestClient implements Client {
 const FOR = /(?:^|;)\s*for="?([^;"]+)/i; // RFC 7239 §6
 const lastOf = (field = "") => field.slice(field.lastIndexOf(",") + 1).trim();
 /** Without brackets, and without a port. */
-const bare = (address: string) => address.replace(/^\[(.*)\].*$|^([\d.]+):\d+$/, "$1$2");
+const bare = (address: string) => address.replace(/^\[([^\]]*)\].*$|^([\d.]+):\d+$/, "$1$2");
