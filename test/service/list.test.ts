@@ -56,6 +56,7 @@ const ONCE = "may be given only once";
 const DONE = "must be true or false";
 const PAGE = "must be a number from 1 up";
 const PER_PAGE = "must be a number from 1 to 100";
+const TEXT = "must be at most 100 characters";
 const WRONG: [query: string, fields: Record<string, string>][] = [
   ["don=true", { don: UNKNOWN }],
   ["Done=true", { Done: UNKNOWN }],
@@ -79,6 +80,8 @@ const WRONG: [query: string, fields: Record<string, string>][] = [
   ["per_page=101", { per_page: PER_PAGE }],
   ["per_page=1000", { per_page: PER_PAGE }],
   ["per_page=ten", { per_page: PER_PAGE }],
+  [`q=${"%C3%BC".repeat(101)}`, { q: TEXT }],
+  [`title_prefix=${"a".repeat(101)}`, { title_prefix: TEXT }],
   ["done=true&done=true", { done: ONCE }],
   ["q=a&q=b", { q: ONCE }],
   ["page=1&per_page=2&page=2", { page: ONCE }],

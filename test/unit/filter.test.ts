@@ -1,6 +1,7 @@
 // The filters of a list, value by value; test/store holds every store to them.
 
 import assert from "node:assert/strict";
+import { performance } from "node:perf_hooks";
 import { test } from "node:test";
 import { type Filter, FILTERS, passes, usesOnly } from "../../lib/store/filter.ts";
 import type { TaskFields } from "../../lib/store/store.ts";
@@ -55,7 +56,8 @@ test("a filter says what its values look like", () => {
   for (const value of ["true", "false"]) assert.match(value, form);
   for (const value of ["", "TRUE", "yes", "1", "true\n", " true"]) assert.doesNotMatch(value, form);
   for (const { form } of [FILTERS.title_prefix, FILTERS.q]) {
-    for (const value of ["", "\n", "\0", "😀"]) assert.match(value, form);
+    for (const value of ["", "\n", "\0", "😀".repeat(100)]) assert.match(value, form);
+    for (const value of ["a".repeat(101), "😀".repeat(101)]) assert.doesNotMatch(value, form);
   }
   for (const [name, { mustBe }] of Object.entries(FILTERS)) assert.match(mustBe, /^\w/, name);
 });
@@ -73,5 +75,29 @@ test("a store learns whether a faster way is right", () => {
   ];
   for (const [filter, names, expected] of rows) {
     assert.equal(usesOnly(filter, ...names), expected, JSON.stringify([filter, names]));
+  }
+});
+
+test("no text that a filter may have makes a search slow", () => {
+  const texts = ["a", "b", "ab", "aab", "i\u0307"].map((part) =>
+    part.repeat(64 * 1024 / part.length)
+  );
+  const ends = ["", "b", "ab", "ba"];
+  const values = ["a", "ab", "İ", "\ufdfa"].flatMap((part) =>
+    ends.flatMap((end) => [end + part.repeat(100), part.repeat(100) + end])
+  ).map((value) => [...value].slice(-100).join(""));
+  for (const name of ["title_prefix", "q"]) {
+    for (const value of values) {
+      const test = passes({ [name]: value });
+      for (const text of texts) {
+        const one = { ...MILK, title: text, description: text, id: 1, revision: 1 };
+        const times = [1, 2, 3].map(() => {
+          const before = performance.now();
+          test(one);
+          return performance.now() - before;
+        });
+        assert.ok(Math.min(...times) < 25, `${name}=${value}: ${times} ms`);
+      }
+    }
   }
 });
