@@ -1,22 +1,25 @@
 // Who sent a request: the accounts in a store, their passwords, and who is signed in.
 
+import { hash as digest } from "node:crypto";
 import type { Client } from "../http/call.ts";
 import { basic, type Credentials, parseCredentials } from "../http/credentials.ts";
 import type { Store, TaskFields, User, UserFields } from "../store/store.ts";
 import { Passwords } from "./passwords.ts";
+import { networkOf } from "./queue.ts";
 import { Shared } from "./shared.ts";
 
 const MOST_REMEMBERED = 1000; // accounts
+const MOST_NETWORKS = 10; // of each account
+const THIS_MACHINE = { address: "127.0.0.1" };
 
 /** The accounts of a store. */
 export class Accounts {
   readonly store: Store;
   readonly #passwords = new Passwords();
-  readonly #verifying = new Shared<User | undefined>(); // by Authorization field
-  // The account for each Authorization field that was right, so that scrypt runs once per
-  // sign-in and not once per request. A digest in its place would cost 4% of a GET.
+  readonly #verifying = new Shared<User | undefined>(); // by proof
+  // scrypt runs once per sign-in and not once per request: here is the account for each proof.
   readonly #signedIn = new Map<string, User>();
-  readonly #fields = new Map<string, string>(); // by account, the least recently used first
+  readonly #proofs = new Map<string, string[]>(); // by account, the least recently used first
 
   constructor(store: Store) {
     this.store = store;
@@ -25,11 +28,15 @@ export class Accounts {
   /** The account whose credentials an Authorization field holds, if any. Throws 429. */
   async authenticate(field: string | undefined, client: Client): Promise<User | undefined> {
     if (field === undefined) return undefined;
-    const known = this.#signedIn.get(field);
+    const proof = proofOf(field, client);
+    const known = this.#signedIn.get(proof);
     const user = known && await this.store.user(known.username, client);
-    if (known === undefined || !isSame(user, known)) return await this.#signIn(field, client);
-    if (this.#fields.size > MOST_REMEMBERED / 2) this.#remember(user, field);
-    return user;
+    if (known !== undefined && isSame(user, known)) {
+      if (this.#proofs.size > MOST_REMEMBERED / 2) this.#remember(user, proof);
+      return user;
+    }
+    if (known !== undefined) this.forget(known.id);
+    return await this.#signIn(field, client);
   }
 
   async #signIn(field: string, client: Client): Promise<User | undefined> {
@@ -38,12 +45,13 @@ export class Accounts {
     const usual = basic(given); // this spelling may be known
     if (usual !== field) return await this.authenticate(usual, client);
     const user = await this.store.user(given.username, client);
-    return await this.#verifying.do(`${user?.password} ${field}`, client, async (all) => {
+    const proof = proofOf(field, client);
+    return await this.#verifying.do(`${user?.password} ${proof}`, client, async (all) => {
       // A wrong name takes as long as a wrong password.
       const right = await this.#passwords.verify(given.password, user?.password, all);
-      if (!right || user === undefined) return undefined;
-      this.#remember(user, field);
-      return await this.current(user, all);
+      const now = right && user !== undefined ? await this.current(user, all) : undefined;
+      if (now !== undefined) this.#remember(now, proof);
+      return now;
     });
   }
 
@@ -63,7 +71,7 @@ export class Accounts {
     if (await this.store.user(username, client) !== undefined) return undefined;
     const hash = await this.hash(password, client);
     const user = await this.store.addUser(username, { password: hash, email }, client);
-    if (user !== undefined) this.#remember(user, basic({ username, password }));
+    if (user !== undefined) this.#remember(user, proofOf(basic({ username, password }), client));
     return user;
   }
 
@@ -71,7 +79,7 @@ export class Accounts {
   async addFirst(given: Credentials, hash: string, tasks: readonly TaskFields[]): Promise<void> {
     const fields = { password: hash, email: "" };
     const user = await this.store.addFirst(given.username, fields, tasks);
-    if (user !== undefined) this.#remember(user, basic(given));
+    if (user !== undefined) this.#remember(user, proofOf(basic(given), THIS_MACHINE));
   }
 
   /** What a store keeps in place of a password. Throws 429. */
@@ -79,20 +87,29 @@ export class Accounts {
     return await this.#passwords.hash(password, client);
   }
 
-  /** Remembers one field for each account: a new one takes the place of the old. */
-  #remember(user: User, field: string): void {
-    this.#forget(user.id);
-    this.#fields.set(user.id, field);
-    this.#signedIn.set(field, user);
-    const [oldest = ""] = this.#fields.keys();
-    if (this.#fields.size > MOST_REMEMBERED) this.#forget(oldest);
+  /** Remembers for each account the latest networks that proved its password. */
+  #remember(user: User, proof: string): void {
+    const proofs = this.#proofs.get(user.id) ?? [];
+    this.#proofs.delete(user.id); // to come last again
+    this.#proofs.set(user.id, proofs);
+    if (!this.#signedIn.has(proof)) proofs.push(proof);
+    this.#signedIn.set(proof, user);
+    if (proofs.length > MOST_NETWORKS) this.#signedIn.delete(proofs.shift() ?? "");
+    const [oldest = ""] = this.#proofs.keys();
+    if (this.#proofs.size > MOST_REMEMBERED) this.forget(oldest);
   }
 
-  #forget(id: string): void {
-    this.#signedIn.delete(this.#fields.get(id) ?? "");
-    this.#fields.delete(id);
+  /** Forgets that an account is signed in, because it is gone or its password has changed. */
+  forget(id: string): void {
+    for (const proof of this.#proofs.get(id) ?? []) this.#signedIn.delete(proof);
+    this.#proofs.delete(id);
   }
 }
+
+// A field counts only for the network that proved it. Otherwise a right guess from elsewhere would
+// get its response at once, while wrong ones wait. The digest keeps passwords out of the memory.
+const proofOf = (field: string, { address }: { readonly address: string }) =>
+  digest("sha256", `${networkOf(address)}\n${field}`);
 
 /** Whether this is the account that was known, with the same password. */
 const isSame = (user: User | undefined, known: User): user is User =>

@@ -60,6 +60,7 @@ export async function updateUser(accounts: Accounts, call: OneUser): Promise<Rep
     () => selfIfMatching(accounts, call),
     (user) => accounts.store.updateUser(user, changes, call.client),
   );
+  if (password !== undefined) accounts.forget(user.id);
   return reply(accounts, 200, user, call.origin);
 }
 
@@ -72,6 +73,7 @@ export async function deleteUser(accounts: Accounts, call: OneUser): Promise<Rep
     () => selfIfMatching(accounts, call),
     (user) => accounts.store.removeUser(user, call.client),
   );
+  accounts.forget(call.user.id);
   return jsonReply(200, { result });
 }
 

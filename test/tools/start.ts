@@ -157,7 +157,7 @@ export function ask(server: Server, line: string, options: Ask = {}): Promise<Re
   const { port } = server;
   const ca = certificates.get(port);
   const answer = new Promise<Received>((resolve, reject) => {
-    const localAddress = options.authorization === undefined ? undefined : newAddress();
+    const localAddress = options.authorization && addressFor(options.authorization);
     const to = { host: "127.0.0.1", port, localAddress, method, path, headers };
     const sent = ca === undefined
       ? http.request(to)
@@ -168,12 +168,21 @@ export function ask(server: Server, line: string, options: Ask = {}): Promise<Re
       got.on("error", reject).on("end", () => {
         const isJson = got.headers["content-type"] === "application/json" && text !== "";
         const json: unknown = isJson ? JSON.parse(text) : undefined;
+        if (got.statusCode === 401 && authorization) homes.delete(authorization);
         resolve({ status: got.statusCode ?? 0, headers: got.headers, text, json });
       });
     });
     sent.on("error", reject).end(body);
   });
   return answer.then((got) => described({ method, target: path, headers, content: body }, got));
+}
+
+const homes = new Map<string, string | undefined>();
+/** One address for the same credentials, which are verified once for each, until they are wrong. */
+function addressFor(authorization: string): string | undefined {
+  const address = homes.get(authorization) ?? newAddress();
+  homes.set(authorization, address);
+  return address;
 }
 
 let addresses = 1;

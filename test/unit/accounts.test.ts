@@ -1,10 +1,14 @@
 // Who is signed in: when a password is verified, when that is not needed, and what is remembered.
 
 import assert from "node:assert/strict";
+import { IncomingMessage, ServerResponse } from "node:http";
+import { Socket } from "node:net";
 import { test, type TestContext } from "node:test";
+import { createApp } from "../../lib/app.ts";
 import type { Client } from "../../lib/http/call.ts";
 import { basic } from "../../lib/http/credentials.ts";
 import { HttpError } from "../../lib/http/reply.ts";
+import { routes } from "../../lib/routes.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { Accounts } from "../../lib/todo/accounts.ts";
 import { Passwords } from "../../lib/todo/passwords.ts";
@@ -52,6 +56,17 @@ test("a right password is verified once, whatever the spelling of the field", as
   assert.deepEqual(verified, ["python"]);
 });
 
+test("a right password is verified for each network, and for ten of them not again", async (t) => {
+  const { name, verified } = await fixture(t, "miguel");
+  const from = (i: number) => name(python, { ...client, address: `192.0.2.${i}` });
+  for (const i of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]) assert.equal(await from(i), "miguel");
+  assert.equal(verified.length, 10);
+  for (const i of [10, 1, 5]) assert.equal(await from(i), "miguel");
+  assert.equal(verified.length, 10);
+  for (const i of [11, 1, 11]) assert.equal(await from(i), "miguel"); // 11 takes the place of 1
+  assert.equal(verified.length, 12);
+});
+
 test("a wrong password and a wrong name are verified each time", async (t) => {
   const { name, verified } = await fixture(t, "miguel");
   const wrong = basic({ username: "miguel", password: "cobra" });
@@ -78,6 +93,31 @@ test("after a change of the password the old one is verified anew, and is wrong"
   assert.deepEqual(verified, ["python", "python", "cobra"]);
 });
 
+test("an account that is deleted or changes its password is forgotten at once", async (t) => {
+  const { store, accounts, name, verified } = await fixture(t, "miguel");
+  const app = createApp(routes(store, accounts, "anyone"), accounts);
+  const user = await store.user("miguel");
+  assert.ok(user);
+  // The store keeps the account as it was, so that a password that is still known would count.
+  t.mock.method(store, "removeUser", () => Promise.resolve(true));
+  t.mock.method(store, "updateUser", () => Promise.resolve(user));
+  for (const [method, content] of [["DELETE", ""], ["PUT", '{"password":"correct horse"}']]) {
+    const request = new IncomingMessage(new Socket());
+    request.push(content);
+    request.push(null);
+    const headers = {
+      host: "localhost",
+      authorization: python,
+      "content-type": "application/json",
+    };
+    const url = "/todo/api/v1.0/users/miguel";
+    Object.assign(request, { method, url, httpVersionMajor: 1, httpVersionMinor: 1, headers });
+    assert.equal((await app(request, new ServerResponse(request))).status, 200);
+    assert.equal(await name(python, { ...client, address: "" }), "miguel");
+  }
+  assert.deepEqual(verified, ["python", "python", "python"]);
+});
+
 test("requests at the same time with the same credentials share a verification", async (t) => {
   const { name, verified, hold } = await fixture(t, "miguel");
   const go = hold();
@@ -86,6 +126,15 @@ test("requests at the same time with the same credentials share a verification",
   go(true);
   assert.deepEqual(await Promise.all(asked), ["miguel", "miguel", "miguel"]);
   assert.deepEqual(verified, ["python"]);
+});
+
+test("other networks share no verification: a right guess waits like a wrong one", async (t) => {
+  const { name, verified, hold } = await fixture(t, "miguel");
+  hold();
+  void name(python);
+  void name(python, { ...client, address: "192.0.2.1" });
+  await settled();
+  assert.deepEqual(verified, ["python", "python"]);
 });
 
 test("other names and other passwords share nothing", async (t) => {
