@@ -33,7 +33,7 @@ test("anyone gets each file of the page, with its media type", async (t) => {
   for (const name of FILES) {
     const got = await fetchFile(server, "GET", pathOf(name));
     assert.equal(got.status, 200, name);
-    assert.equal(got.text, read(name));
+    assert.equal(got.text, read(name), name);
     const { headers } = got;
     assert.equal(headers["content-type"], TYPES[name.split(".")[1] ?? ""]);
     assert.equal(headers["content-length"], `${Buffer.byteLength(got.text)}`);
@@ -146,7 +146,7 @@ story("it is its own files, each asked for once, and nothing moves", async (serv
   await browser.sees("Buy groceries");
   await ask(server, "POST /tasks", { content: { title: "From elsewhere" } });
   await browser.sees("From elsewhere");
-  assert.equal(await browser.run("return window.shifts"), 0);
+  assert.equal(await browser.run("return window.shifts"), 0, "something moved by itself");
   const kept = "return [document.cookie, localStorage.length, sessionStorage.length]";
   assert.deepEqual(await browser.run(kept), ["", 0, 0]);
 });

@@ -11,6 +11,7 @@ import {
   browser,
   count,
   focus,
+  none,
   said,
   shown,
   signIn,
@@ -73,7 +74,7 @@ const AXE = process.env["AXE"];
 const AXE_RUN = `const [options, done] = arguments;
   axe.run(document, { resultTypes: ["violations"], ...options }).then(({ violations }) =>
     done(violations.map(({ id, nodes }) => id + ": " + nodes.map(({ html }) => html).join())));`;
-const axeFound: Record<string, unknown> = {};
+const axeFound: Record<string, string[]> = {};
 
 story("in forced colours and on paper, everything can still be told apart", async (server) => {
   const emulate = (features: object[], media = "") =>
@@ -109,7 +110,7 @@ story("in forced colours and on paper, everything can still be told apart", asyn
   await emulate([{ name: "prefers-color-scheme", value: "dark" }], "print");
   const visible = `return [...document.querySelectorAll(arguments[0])]
     .filter((at) => at.checkVisibility()).length`;
-  assert.equal(await browser.run(visible, "button, form, #toast"), 0);
+  assert.equal(await browser.run(visible, "button, form, #toast"), 0, "printed");
   assert.equal(await browser.run(visible, "#tasks .title"), 3);
   const [ink = ""] = await style("#tasks .title", ["color"]);
   const isDark = (ink.match(/\d+/g) ?? []).every((channel) => Number(channel) < 128);
@@ -187,20 +188,22 @@ story("a task's text is only text, however long, and needs no wider screen", asy
   assert.equal((await shown() as string[])[0], evil);
   assert.equal(await browser.run("return document.querySelectorAll('#tasks img, b').length"), 0);
   const wide = "return document.documentElement.scrollWidth > innerWidth";
-  assert.equal(await browser.run(wide), false);
+  const fits = async (what: string) =>
+    assert.equal(await browser.run(wide), false, `${what} scrolls sideways`);
+  await fits("the list");
   await browser.click(await browser.find(".edit"));
   assert.equal(await value("Title"), evil);
   await browser.keys(KEY.escape);
   await browser.click(await browser.find(".delete"));
-  assert.equal(await browser.run(wide), false);
+  await fits("Undo");
   await browser.click(await browser.find("#undo"));
   await browser.size(320, 700);
   await browser.run("arguments[0].value = 'x'.repeat(5000)", await browser.field("New task"));
   await browser.press("Add");
   await said(`Added “${"x".repeat(59)}…”.`);
-  assert.equal(await browser.run(wide), false);
+  await fits("the message");
   const small = "return document.getElementById('said').offsetHeight < 120";
-  assert.equal(await browser.run(small), true);
+  assert.equal(await browser.run(small), true, "the message takes the screen");
   assert.equal((await taskOf(server, 3)).title.length, 5000);
 });
 
@@ -212,8 +215,7 @@ story(
         await browser.scheme(scheme);
         for (const width of [1280, 375, 320]) {
           await browser.size(width, 700);
-          const faults = await browser.run(FAULTS);
-          assert.deepEqual(faults, [], `${state}, ${scheme}, ${width}`);
+          none(`${state}, ${scheme}, ${width}`, await browser.run(FAULTS) as string[]);
           if (SHOTS) writeFileSync(`${SHOTS}/${state}-${scheme}-${width}.png`, await shot());
         }
         await browser.run("document.documentElement.style.fontSize = '200%'");
@@ -228,14 +230,14 @@ story(
           }
           // The two schemes differ only in their colours.
           const options = scheme === "light" ? {} : { runOnly: ["color-contrast"] };
-          axeFound[`${state}, ${scheme}`] = await browser.runAsync(AXE_RUN, options);
+          axeFound[`${state}, ${scheme}`] = await browser.runAsync(AXE_RUN, options) as string[];
         }
       }
       await browser.size(1000, 800);
       const roles = ["button", "textbox", "searchbox", "checkbox", "combobox", "spinbutton"];
       for (const control of await browser.controls()) {
         const [role, label] = [await browser.role(control), await browser.label(control)];
-        assert.ok(roles.includes(role), `${state}: ${role}`);
+        assert.ok(roles.includes(role), `${state}: role ${role} is not among ${roles.join(", ")}`);
         assert.notEqual(label, "", `${state}: a ${role} without a name`);
       }
     };
@@ -307,7 +309,7 @@ test(
   () => {
     assert.ok(Object.keys(axeFound).length > 15, "AXE is the path of axe-core's axe.min.js");
     for (const [state, violations] of Object.entries(axeFound)) {
-      assert.deepEqual(violations, [], state);
+      none(state, violations);
     }
   },
 );

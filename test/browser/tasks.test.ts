@@ -104,6 +104,8 @@ story("tasks that look deleted are deleted when the page is left", async (server
   await signIn();
   await browser.press("Delete “Learn Python”");
   await browser.sees("“Learn Python” deleted");
+  await browser.until(`performance.getEntriesByType("resource").some(({ name, responseEnd }) =>
+    name.endsWith("/tasks/2") && responseEnd > 0)`); // its entity tag, which DELETE needs
   await browser.closeWindow();
   await browser.turnTo(first);
   await untilServer(async () => (await titles(server)).length === 0);
