@@ -5,8 +5,7 @@ import type { Store } from "./store.ts";
 
 /**
  * Opens a store: in memory, where one account may take `share` of the room, in a SQLite file, or on
- * an etcd cluster. Throws an Error of one line that names the fix; it is Unavailable if trying
- * again may help.
+ * an etcd cluster. Throws Unusable, or Unavailable if trying again may help.
  */
 export async function openStore(
   db: string | undefined,

@@ -52,6 +52,9 @@ export interface Deadline {
 /** The store cannot be reached, or is full. Nothing was half done. The message names the fix. */
 export class Unavailable extends Error {}
 
+/** A store cannot be opened, or not as it was asked for. The message names the fix. */
+export class Unusable extends Error {}
+
 /** There is no room for more. The message is for the client. */
 export class Full extends Unavailable {}
 

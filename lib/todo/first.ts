@@ -2,7 +2,7 @@
 
 import type { Client } from "../http/call.ts";
 import { basic } from "../http/credentials.ts";
-import { INITIAL } from "../store/store.ts";
+import { INITIAL, Unusable } from "../store/store.ts";
 import type { Accounts } from "./accounts.ts";
 
 /** The tutorial's user. Its password is public, so the hash may be public too. */
@@ -38,7 +38,7 @@ export async function fill(
   await accounts.addFirst({ username, password }, await hash(), TASKS);
 }
 
-/** Throws if a user still has the tutorial's password: the store may come from a private server. */
+/** Throws Unusable if a user has the tutorial's password, as on a server that was private. */
 export async function refuseKnownPassword(
   accounts: Accounts,
   { user, reachable }: { user: string; reachable: string | undefined },
@@ -49,6 +49,6 @@ export async function refuseKnownPassword(
     const field = basic({ username, password: TUTORIAL.password });
     if (await accounts.authenticate(field, NOBODY) === undefined) continue;
     const fix = `change the password of ${username} before others reach this server`;
-    throw new Error(`${reachable}: ${fix}, because everybody knows it from the tutorial`);
+    throw new Unusable(`${reachable}: ${fix}, because everybody knows it from the tutorial`);
   }
 }

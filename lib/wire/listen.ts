@@ -19,6 +19,9 @@ const LOG_MS = 1000; // for the last lines of the log to be written
 /** The server cannot listen. The message names the fix. */
 export class ListenError extends Error {}
 
+/** The certificate and its key cannot be used. The message names the fix. */
+export class TlsError extends Error {}
+
 /** Resolves when the server listens, with the authority of its address: `127.0.0.1:5000`. */
 export async function listen(
   server: Server,

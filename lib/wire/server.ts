@@ -22,7 +22,7 @@ export const LIMITS: ServerOptions = {
 
 /** How requests are served. */
 export interface Serving {
-  readonly log?: Log;
+  readonly log?: Log | undefined;
   readonly addFields?: readonly AddFields[];
   /** How many seconds an idle connection stays open. */
   readonly keepAlive?: number | undefined;

@@ -8,6 +8,7 @@ import type { Socket } from "node:net";
 import { createSecureContext, type SecureContextOptions } from "node:tls";
 import { HttpError } from "../http/reply.ts";
 import type { AddFields } from "./exchanges.ts";
+import { TlsError } from "./listen.ts";
 import { printReply } from "./send.ts";
 import { LIMITS } from "./server.ts";
 
@@ -23,7 +24,7 @@ export interface TlsFiles {
   readonly key: string;
 }
 
-/** Reads both and checks that they fit. Throws an Error of one line that names the fix. */
+/** Reads both and checks that they fit. Throws a TlsError of one line that names the fix. */
 function readTlsFiles(files: TlsFiles): SecureContextOptions {
   const cert = read("--tls-cert", files.cert);
   const key = read("--tls-key", files.key);
@@ -36,7 +37,9 @@ function readTlsFiles(files: TlsFiles): SecureContextOptions {
     () => createPrivateKey(key),
   );
   if (!certificate.checkPrivateKey(privateKey)) {
-    throw new Error(`the key in ${files.key} does not fit the first certificate in ${files.cert}`);
+    throw new TlsError(
+      `the key in ${files.key} does not fit the first certificate in ${files.cert}`,
+    );
   }
   const context = { cert, key, minVersion: "TLSv1.2" } as const;
   explained(
@@ -52,12 +55,12 @@ const read = (flag: string, file: string) =>
     () => readFileSync(file, "utf8"),
   );
 
-/** Calls `act`. If it fails, throws an Error with this message. */
+/** Calls `act`. If it fails, throws a TlsError with this message. */
 function explained<T>(message: (reason: string) => string, act: () => T): T {
   try {
     return act();
   } catch (error) {
-    throw new Error(message(error instanceof Error ? error.message.trim() : String(error)));
+    throw new TlsError(message(error instanceof Error ? error.message.trim() : String(error)));
   }
 }
 
@@ -69,7 +72,7 @@ export interface Https {
   renew(): void;
 }
 
-/** Makes HTTPS with what these files hold. Throws an Error that names the fix. */
+/** Makes HTTPS with what these files hold. Throws a TlsError that names the fix. */
 export function https(files: TlsFiles): Https {
   const server = createServer({
     ...LIMITS,

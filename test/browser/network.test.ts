@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
-import { start } from "../tools/start.ts";
+import { start, startProcess } from "../tools/start.ts";
 import {
   box,
   browser,
@@ -19,9 +19,12 @@ import {
   titles,
   untilServer,
   value,
+  visit,
 } from "../tools/stories.ts";
 
-story("the server goes away, is busy, and comes back", async (server, t) => {
+story("the server goes away, is busy, and comes back", async (_, t) => {
+  const server = await startProcess(t, ["--quiet"]);
+  await visit(server);
   await signIn();
   await browser.fill("New task", "While it is away");
   server.child.kill("SIGKILL");

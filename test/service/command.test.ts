@@ -15,6 +15,7 @@ import {
   OVER_TLS,
   run,
   start,
+  startProcess,
   statuses,
 } from "../tools/start.ts";
 
@@ -70,8 +71,19 @@ test("a failure at the start: exit code 1 and one line that names the fix", asyn
   }
 });
 
+test("a bug keeps its stack", {
+  skip: !ON_NODE && "a module of node is broken on purpose",
+}, async (t) => {
+  const broken = `import http from "node:http"; import { syncBuiltinESMExports } from "node:module";
+    http.createServer = () => { throw new TypeError("a bug") }; syncBuiltinESMExports();`;
+  const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(broken)}`;
+  const running = run(t, ["--port", "0"], { NODE_OPTIONS });
+  assert.deepEqual(await running.ended, { code: 1, signal: null });
+  assert.match(running.err, /^TypeError: a bug\n( +at .*\n)* +at .*service\.ts/m);
+});
+
 test("the log: a line for each request, and none with --quiet", async (t) => {
-  const server = await start(t);
+  const server = await startProcess(t);
   await ask(server, "GET /tasks/1");
   await ask(server, 'GET /tasks/"', { authorization: undefined });
   await server.prints(/404 27\n/);
@@ -82,7 +94,7 @@ test("the log: a line for each request, and none with --quiet", async (t) => {
     String.raw`127\.0\.0\.1 - - ${time} "GET ${BASE}/tasks/\\x22 HTTP/1\.1" 404 27\n$`,
   ];
   assert.match(server.out.replace(/" 200 \d+/, '" 200 185'), new RegExp(lines.join("")));
-  const quiet = await start(t, ["--quiet"]);
+  const quiet = await startProcess(t, ["--quiet"]);
   await ask(quiet, "GET /tasks/1");
   quiet.child.kill("SIGTERM");
   await quiet.ended;
@@ -106,7 +118,7 @@ test("--keep-alive: an idle connection stays open for so long", async (t) => {
 });
 
 test("if the reader of the log goes away, the server goes on", async (t) => {
-  const server = await start(t);
+  const server = await startProcess(t);
   server.child.stdout?.destroy();
   for (let i = 0; i < 3; i++) assert.equal((await ask(server, "GET /tasks/1")).status, 200);
 });
@@ -127,7 +139,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   test(`${signal}: idle connections end, requests under way get responses, exit code 0`, {
     skip: signal === "SIGHUP" && OVER_TLS && "with TLS, it reads the certificate again",
   }, async (t) => {
-    const server = await start(t);
+    const server = await startProcess(t);
     const idle = await dial(t, server.port, bytes(`GET ${BASE}/tasks/1`));
     await idle.receives(/Learn|groceries/);
     const busy = await dial(
@@ -153,7 +165,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 }
 
 test("while stopping, an upload that stalls is given up", async (t) => {
-  const server = await start(t);
+  const server = await startProcess(t);
   const fields = ["Content-Type: application/json", "Content-Length: 9", "Expect: 100-continue"];
   const stalled = await dial(t, server.port, bytes(`POST ${BASE}/tasks`, fields));
   await stalled.receives(/100 Continue/);
@@ -164,7 +176,7 @@ test("while stopping, an upload that stalls is given up", async (t) => {
 });
 
 test("a second signal ends the server at once", async (t) => {
-  const server = await start(t);
+  const server = await startProcess(t);
   const fields = ["Content-Type: application/json", "Content-Length: 9", "Expect: 100-continue"];
   const stalled = await dial(t, server.port, bytes(`POST ${BASE}/tasks`, fields));
   await stalled.receives(/100 Continue/);
@@ -179,7 +191,7 @@ test("a second signal ends the server at once", async (t) => {
 test("while stopping, a long response to a slow reader is not cut off", {
   skip: ON_BUN && "Bun counts a response as sent before it is, and cuts it off",
 }, async (t) => {
-  const server = await start(t, ["--quiet"]);
+  const server = await startProcess(t, ["--quiet"]);
   const description = "x".repeat(60_000);
   for (let i = 0; i < 130; i++) {
     await ask(server, "POST /tasks", { content: { title: "long", description } });
@@ -197,7 +209,7 @@ test("while stopping, a long response to a slow reader is not cut off", {
 });
 
 test("a stop under load: every response that was begun is whole, and in the log", async (t) => {
-  const server = await start(t);
+  const server = await startProcess(t);
   const clients = await Promise.all(
     Array.from({ length: 20 }, () => dial(t, server.port, bytes(`GET ${BASE}/tasks`).repeat(50))),
   );
@@ -217,7 +229,7 @@ test("a stop under load: every response that was begun is whole, and in the log"
 test("a log that nobody reads takes little memory, and does not keep the server from ending", {
   skip: !ON_NODE && "other runtimes write to a pipe in their own way",
 }, async (t) => {
-  const server = await start(t);
+  const server = await startProcess(t);
   server.child.stdout?.pause();
   const client = await dial(t, server.port);
   client.socket.resume();

@@ -14,6 +14,7 @@ import {
   type Server,
   start,
   startBehind,
+  startProcess,
 } from "../tools/start.ts";
 import { GROCERIES, PYTHON, task } from "../tools/task.ts";
 
@@ -410,7 +411,7 @@ test("a request line that names no resource of ours is 400", async (t) => {
 });
 
 test("one bad request never ends the server", async (t) => {
-  const server = await start(t, ["--quiet"]);
+  const server = await startProcess(t, ["--quiet"]);
   await walk(t, server, [
     ["POST /tasks", { content: "{bad" }, 400],
     ["GET //%", {}, 404],

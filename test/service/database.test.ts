@@ -7,7 +7,7 @@ import { dirname } from "node:path";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
 import { newFile, NO_SQLITE } from "../tools/files.ts";
-import { ask, ON_NODE, run, type Server, start } from "../tools/start.ts";
+import { ask, ON_NODE, run, type ServerProcess, startProcess } from "../tools/start.ts";
 
 const basic = (username: string, password: string) => `Basic ${btoa(`${username}:${password}`)}`;
 const SUSAN = basic("susan", "open sesame");
@@ -25,12 +25,12 @@ async function open(t: TestContext, file: string) {
   return db;
 }
 
-async function stop(server: Server): Promise<void> {
+async function stop(server: ServerProcess): Promise<void> {
   server.child.kill("SIGTERM");
   assert.deepEqual(await server.ended, { code: 0, signal: null });
 }
 
-const post = (server: Server, title: string, authorization?: string) =>
+const post = (server: ServerProcess, title: string, authorization?: string) =>
   ask(server, "POST /tasks", { content: { title }, ...(authorization ? { authorization } : {}) });
 
 /** What a server printed on stderr, without Node 22's own warning about SQLite. */
@@ -48,7 +48,7 @@ test("without node:sqlite, one line says what is needed", {
 
 over("a restart leaves everything as it was", async (t, file) => {
   const args = [...QUIET, "--db", file, "--public-url", "http://localhost:8080"];
-  const before = await start(t, args);
+  const before = await startProcess(t, args);
   await ask(before, "POST /users", { content: { username: "susan", password: "open sesame" } });
   await ask(before, "PUT /users/miguel", { content: { password: "battery staple" } });
   const authorization = basic("miguel", "battery staple");
@@ -60,7 +60,10 @@ over("a restart leaves everything as it was", async (t, file) => {
   assert.equal(list.headers["x-total-count"], "3");
   await stop(before);
 
-  const after = await start(t, QUIET, { TODO_DB: file, TODO_PUBLIC_URL: "http://localhost:8080" });
+  const after = await startProcess(t, QUIET, {
+    TODO_DB: file,
+    TODO_PUBLIC_URL: "http://localhost:8080",
+  });
   assert.equal((await ask(after, "GET /tasks")).status, 401); // python is miguel's no more
   const again = await ask(after, "GET /tasks", { authorization });
   assert.equal(again.text, list.text);
@@ -72,13 +75,13 @@ over("a restart leaves everything as it was", async (t, file) => {
 });
 
 over("a start repairs a first start that was interrupted", async (t, file) => {
-  const first = await start(t, [...QUIET, "--db", file]);
+  const first = await startProcess(t, [...QUIET, "--db", file]);
   first.child.kill("SIGKILL");
   await first.ended;
   const db = await open(t, file);
   db.exec("UPDATE users SET password = ''"); // as it is until there is a hash
   for (let i = 0; i < 2; i++) {
-    const server = await start(t, [...QUIET, "--db", file]);
+    const server = await startProcess(t, [...QUIET, "--db", file]);
     assert.equal((await ask(server, "GET /tasks")).status, 200);
     // In another spelling, the field is not one that the server remembers.
     const authorization = basic("miguel", "python").replace("Basic", "basic");
@@ -89,7 +92,7 @@ over("a start repairs a first start that was interrupted", async (t, file) => {
 });
 
 over("two servers share a file", async (t, file) => {
-  const servers = await Promise.all([1, 2].map(() => start(t, [...QUIET, "--db", file])));
+  const servers = await Promise.all([1, 2].map(() => startProcess(t, [...QUIET, "--db", file])));
   const [one = assert.fail(), two = assert.fail()] = servers;
   const locations = await Promise.all(
     Array.from({ length: 40 }, async (_, i) => {
@@ -118,7 +121,7 @@ over("two servers share a file", async (t, file) => {
 over(
   "locked by another program: writes get 503 and change nothing, reads go on",
   async (t, file) => {
-    const server = await start(t, [...QUIET, "--db", file]);
+    const server = await startProcess(t, [...QUIET, "--db", file]);
     await ask(server, "GET /users/miguel"); // the password has its hash
     const db = await open(t, file);
     db.exec("BEGIN IMMEDIATE");
@@ -149,7 +152,7 @@ test("SQLite: a full disk: 503, nothing is half done, and writes go on when ther
   skip: NO_SQLITE || NO_PRLIMIT || (!ON_NODE && "a full disk is played with a signal that ends it"),
 }, async (t) => {
   const file = await newFile(t);
-  const server = await start(t, [...QUIET, "--db", file]);
+  const server = await startProcess(t, [...QUIET, "--db", file]);
   await ask(server, "GET /users/miguel");
   const limit = (bytes: string) =>
     spawnSync("prlimit", ["--pid", `${server.child.pid}`, `--fsize=${bytes}:`]);
@@ -193,7 +196,7 @@ over("a file that cannot be used ends the start with one line", async (t, file) 
 });
 
 over("the published password in a file keeps the server on the loopback", async (t, file) => {
-  const first = await start(t, [...QUIET, "--db", file]);
+  const first = await startProcess(t, [...QUIET, "--db", file]);
   await ask(first, "GET /users/miguel"); // the password has its hash
   await stop(first);
   const args = [...QUIET, "--db", file, "--host", "0.0.0.0"];
@@ -205,10 +208,10 @@ over("the published password in a file keeps the server on the loopback", async 
       /^0.0.0.0: change the password of miguel before others reach this server, .*\n$/,
     );
   }
-  const home = await start(t, [...QUIET, "--db", file]);
+  const home = await startProcess(t, [...QUIET, "--db", file]);
   await ask(home, "PUT /users/miguel", { content: { password: "correct horse" } });
   await stop(home);
-  const server = await start(t, args, { TODO_PASSWORD: "battery staple" });
+  const server = await startProcess(t, args, { TODO_PASSWORD: "battery staple" });
   const authorization = basic("miguel", "correct horse"); // the file's counts
   assert.equal((await ask(server, "GET /tasks", { authorization })).status, 200);
 });
@@ -233,7 +236,7 @@ over("a backup is made and restored as the page about stores says", async (t, fi
     });
     assert.equal(status, 0, stderr);
   };
-  const server = await start(t, [...QUIET, "--db", file]);
+  const server = await startProcess(t, [...QUIET, "--db", file]);
   for (let i = 0; i < 60; i++) await post(server, `${i}`);
   const [backUp = assert.fail(), ...others] = await commands("Back up");
   assert.equal(others.length, 1); // with sqlite3
@@ -244,7 +247,7 @@ over("a backup is made and restored as the page about stores says", async (t, fi
   await stop(server);
 
   for (const text of await commands("Restore")) shell(text);
-  const restored = await start(t, [...QUIET, "--db", file]);
+  const restored = await startProcess(t, [...QUIET, "--db", file]);
   const now = await ask(restored, "GET /tasks?per_page=20");
   assert.equal(now.headers["x-total-count"], "62");
   const bodyOf = ({ text }: { text: string }) => text.replaceAll(/"uri": .*/g, "");
@@ -256,7 +259,7 @@ over("a backup is made and restored as the page about stores says", async (t, fi
 });
 
 over("a file that is taken away gets no write, and no file takes its place", async (t, file) => {
-  const server = await start(t, [...QUIET, "--db", file]);
+  const server = await startProcess(t, [...QUIET, "--db", file]);
   await post(server, "before");
   await rename(file, `${file}.away`);
   const { status, headers } = await post(server, "into nowhere");

@@ -15,7 +15,16 @@ import { Accounts } from "../../lib/todo/accounts.ts";
 import { fill } from "../../lib/todo/first.ts";
 import { Passwords } from "../../lib/todo/passwords.ts";
 import { serve } from "../../lib/wire/server.ts";
-import { ask, BASE, bytes, dial, MIGUEL, OVER_TLS, start, statuses } from "../tools/start.ts";
+import {
+  ask,
+  BASE,
+  bytes,
+  dial,
+  MIGUEL,
+  OVER_TLS,
+  startProcess,
+  statuses,
+} from "../tools/start.ts";
 
 const EACH_MS = 20; // 50 a second
 const MOST_OPEN = 300; // connections of the flood; then the oldest is reset
@@ -64,7 +73,7 @@ for (const [addresses, rounds] of rows) {
   const name =
     `a flood from ${addresses}: ${rounds} sign-ins, as many new passwords, and new users`;
   test(name, { skip }, async (t) => {
-    const server = await start(t, ["--quiet"]);
+    const server = await startProcess(t, ["--quiet"]);
     const { sent } = flood(t, server.port, addresses);
     while (sent() < 100) await ask(server, "OPTIONS /tasks");
     let authorization = MIGUEL;
@@ -85,7 +94,7 @@ test(
   "in a flood, a user who mistypes gets 401, and gets in at the next try",
   { skip },
   async (t) => {
-    const server = await start(t, ["--quiet"]);
+    const server = await startProcess(t, ["--quiet"]);
     const { sent } = flood(t, server.port, 1);
     while (sent() < 100) await ask(server, "OPTIONS /tasks");
     const authorization = basic({ username: "miguel", password: "pyhton" });
@@ -95,7 +104,7 @@ test(
 );
 
 test("a flood gets 429, but a user who is signed in at its address stays in", async (t) => {
-  const server = await start(t, ["--quiet"]);
+  const server = await startProcess(t, ["--quiet"]);
   assert.equal((await ask(server, "GET /tasks")).status, 200);
   let waiting = 100;
   const answers = Promise.all(Array.from({ length: waiting }, async (_, i) => {

@@ -16,8 +16,10 @@ import {
   MIGUEL,
   type Received,
   type Server,
+  type ServerProcess,
   start,
   startBehind,
+  startProcess,
 } from "../tools/start.ts";
 
 test("a query gives a filter, and a page if it asks for one", () => {
@@ -311,8 +313,8 @@ test("a wrong query is 400 after authentication; other resources ignore a query"
 const MANY = 2000;
 
 /** A server with a list that is long in tasks and, with a description, in bytes. */
-async function startLong(t: Parameters<typeof start>[0], description = ""): Promise<Server> {
-  const server = await start(t, ["--quiet"]);
+async function startLong(t: Parameters<typeof start>[0], description = ""): Promise<ServerProcess> {
+  const server = await startProcess(t, ["--quiet"]);
   for (let i = 3; i <= MANY; i++) {
     await ask(server, "POST /tasks", { content: { title: `${i % 2}, ${i}`, description } });
   }

@@ -10,7 +10,7 @@ import { routes } from "../../lib/routes.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { Accounts } from "../../lib/todo/accounts.ts";
 import { blocksOf, NO_CURL, read, table, transcript } from "../tools/pages.ts";
-import { type Ask, ask, run, start } from "../tools/start.ts";
+import { type Ask, ask, run, start, startProcess } from "../tools/start.ts";
 
 const README = "README.md";
 const TRANSCRIPT = transcript(blocksOf(README));
@@ -23,7 +23,7 @@ const comparable = (text: string) =>
 const EPOCH = "5d1c9a7e"; // on the page; each start of the server has another one
 
 test("the transcripts are what sh and curl print, in one session", { skip: NO_CURL }, async (t) => {
-  const server = await start(t);
+  const server = await startProcess(t);
   await ask(server, "GET /users/miguel"); // the response comes when the first password is hashed
   // The commands stay as they are: curl connects elsewhere, and even the port in a uri is 5000.
   const curl = `curl() { command curl -q --silent --show-error --max-time 10 --noproxy "*" \\

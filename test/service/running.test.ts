@@ -12,7 +12,7 @@ import { readOptions } from "../../lib/options.ts";
 import { selfSigned } from "../tools/certificate.ts";
 import { newFolder } from "../tools/files.ts";
 import { blocksOf, blockUnder, read } from "../tools/pages.ts";
-import { ask, start } from "../tools/start.ts";
+import { ask, start, startProcess } from "../tools/start.ts";
 
 const PAGE = "lib/wire/README.md";
 const under = (heading: string, language = "sh") => blockUnder(PAGE, heading, language);
@@ -52,7 +52,7 @@ test("HTTPS: the certificate is made, the server takes it, curl trusts it", {
 test("the health check succeeds while the server runs, and fails when it is gone", {
   skip: without("curl"),
 }, async (t) => {
-  const server = await start(t, ["--quiet"]);
+  const server = await startProcess(t, ["--quiet"]);
   const check = under("Health checks").trim().replace(":5000", `:${server.port}`);
   const container = /^HEALTHCHECK CMD (.*)$/m.exec(under("In a container", "dockerfile"))?.[1] ??
     "";
@@ -68,7 +68,7 @@ test("the health check succeeds while the server runs, and fails when it is gone
 });
 
 test("the log's line is in the form that is shown", async (t) => {
-  const server = await start(t);
+  const server = await startProcess(t);
   await ask(server, "GET /tasks");
   const [line] = await server.prints(/^.* 200 \d+\n/m);
   const form = (line: string) => line.replace(/\[.*\]/, "[time]").replace(/\d+\n$/, "bytes\n");
@@ -149,7 +149,7 @@ test("a container has every file that the server needs, and its flags", () => {
 });
 
 test("the command ends a server that was left running", { skip: without("fuser") }, async (t) => {
-  const server = await start(t, ["--quiet"]);
+  const server = await startProcess(t, ["--quiet"]);
   const command = under("Why not npx").trim().replace("5000", `${server.port}`);
   execFileSync("sh", ["-c", command], { stdio: "ignore" });
   assert.deepEqual(await server.ended, { code: 0, signal: null });

@@ -23,6 +23,7 @@ import {
   type Server,
   start,
   startBehind,
+  startProcess,
 } from "../tools/start.ts";
 
 const HSTS = "max-age=15768000";
@@ -141,7 +142,7 @@ async function shakeHands(t: TestContext, server: Server, options: tls.Connectio
 test("TLS 1.2 and newer, with HTTP/1.1 over it", async (t) => {
   // Even if Node was told to allow older versions.
   const NODE_OPTIONS = "--tls-min-v1.0 --tls-cipher-list=DEFAULT@SECLEVEL=0";
-  const server = await start(t, [], { ...FILES, NODE_OPTIONS });
+  const server = await startProcess(t, [], { ...FILES, NODE_OPTIONS });
   const only = (version: tls.SecureVersion) => ({ minVersion: version, maxVersion: version });
   const old = { ...only("TLSv1.1"), ciphers: "DEFAULT@SECLEVEL=0" };
   assert.equal(await shakeHands(t, server, old), "refused");
@@ -167,7 +168,7 @@ async function sendPlain(t: TestContext, { port }: Server, bytes: string): Promi
 test("a request without TLS gets a response that says to use https", {
   skip: !ON_NODE && "on Deno and Bun the connection ends without a word",
 }, async (t) => {
-  const server = await start(t, [], FILES);
+  const server = await startProcess(t, [], FILES);
   const text = await sendPlain(t, server, bytes("GET /"));
   assert.match(text, /^HTTP\/1.1 400 Bad Request\r\n/);
   assert.match(text, /^Connection: close\r$/m);
@@ -178,7 +179,7 @@ test("a request without TLS gets a response that says to use https", {
 });
 
 test("malformed handshakes end the connection at once, stalled ones after 10 s", async (t) => {
-  const server = await start(t, [], FILES);
+  const server = await startProcess(t, [], FILES);
   const before = Date.now();
   await Promise.all([
     sendPlain(t, server, `\x16\x03\x01\x00\x05${"x".repeat(5)}`),
@@ -195,7 +196,7 @@ test("malformed handshakes end the connection at once, stalled ones after 10 s",
 });
 
 test("a stop does not wait for handshakes, but for responses", async (t) => {
-  const server = await start(t, [], FILES);
+  const server = await startProcess(t, [], FILES);
   const idle = await dial(t, server.port, bytes(`GET ${BASE}/tasks/1`));
   await idle.receives(/groceries/);
   const content = '{"title":"Read a book"}';
@@ -232,7 +233,7 @@ test("SIGHUP: a new certificate for new connections, the others stay", {
   skip: ON_BUN && "Bun has no setSecureContext: a new certificate needs a new start",
 }, async (t) => {
   const files = newFiles("renewed");
-  const server = await start(t, [], files);
+  const server = await startProcess(t, [], files);
   const fields = ["Content-Type: application/json", "Content-Length: 2", "Expect: 100-continue"];
   const client = await dial(t, server.port, bytes(`PUT ${BASE}/tasks/1`, fields));
   await client.receives(/100 Continue/);

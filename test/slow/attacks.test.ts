@@ -15,8 +15,8 @@ import {
   dial,
   MIGUEL,
   ON_NODE,
-  type Server,
-  start,
+  type ServerProcess,
+  startProcess,
   statuses,
 } from "../tools/start.ts";
 
@@ -29,14 +29,14 @@ const skip = process.platform !== "linux"
   ? "memory is read from /proc"
   : !ON_NODE && "the heap is limited as node does it";
 
-async function attacked(t: TestContext, args: string[] = []): Promise<Server> {
-  const server = await start(t, ["--quiet", ...args], HEAP);
+async function attacked(t: TestContext, args: string[] = []): Promise<ServerProcess> {
+  const server = await startProcess(t, ["--quiet", ...args], HEAP);
   assert.equal((await ask(server, "GET /tasks/1")).status, 200); // the first hash is made
   return server;
 }
 
 /** The resident memory of the server, in MB. */
-function memory(server: Server): number {
+function memory(server: ServerProcess): number {
   const status = readFileSync(`/proc/${server.child.pid}/status`, "utf8");
   return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1000;
 }
@@ -62,7 +62,7 @@ const HONEST = `
 /** Runs `attack` while an honest client sends requests. */
 async function honestlyServed(
   t: TestContext,
-  server: Server,
+  server: ServerProcess,
   attack: () => Promise<void>,
 ): Promise<void> {
   const { port } = server;
@@ -81,7 +81,7 @@ async function honestlyServed(
 }
 
 /** Opens many connections that send these bytes and read nothing. */
-async function hold(t: TestContext, server: Server, count: number, packet: string) {
+async function hold(t: TestContext, server: ServerProcess, count: number, packet: string) {
   const sockets = Array.from({ length: count }, () => net.connect(server.port, "127.0.0.1"));
   t.after(() => sockets.forEach((socket) => socket.destroy()));
   await Promise.all(sockets.map(async (socket) => {

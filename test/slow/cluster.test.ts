@@ -12,7 +12,7 @@ import { DEADLINE_MS } from "../../lib/store/etcd/cluster.ts";
 import { type Cluster, leaderOf, NO_ETCD, serving, startCluster } from "../tools/etcd.ts";
 import { INITIAL } from "../../lib/store/store.ts";
 import { newFolder } from "../tools/files.ts";
-import { type Ask, ask, type Received, type Server, start } from "../tools/start.ts";
+import { type Ask, ask, type Received, type Server, startProcess } from "../tools/start.ts";
 
 const skip = NO_ETCD;
 const CLIENTS = 6;
@@ -28,7 +28,7 @@ async function startServers(t: TestContext): Promise<Server[]> {
   const addresses = cluster.members.map(({ address }) => address);
   const servers = await Promise.all(addresses.map((_, i) => {
     const url = `etcd://${[...addresses.slice(i), ...addresses.slice(0, i)].join()}`;
-    return start(t, ["--quiet", "--db", url]);
+    return startProcess(t, ["--quiet", "--db", url]);
   }));
   // Each server verifies the password once, after the first hash was stored.
   for (const line of ["GET /users/miguel", "GET /users/miguel"]) {
@@ -348,7 +348,7 @@ test("the README's commands make three machines", { skip: skip || ELSEWHERE }, a
       .stdout.trim().split("\n");
     assert.equal(`${node} ${file}`, "node server.ts");
     const TODO_PASSWORD = password.replace("TODO_PASSWORD=", "");
-    const server = await start(t, [...args, "--host", "127.0.0.1"], { TODO_PASSWORD });
+    const server = await startProcess(t, [...args, "--host", "127.0.0.1"], { TODO_PASSWORD });
     return { member, server, authorization: `Basic ${btoa(`miguel:${TODO_PASSWORD}`)}` };
   }));
   const [first = assert.fail(), , third = assert.fail()] = machines;

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { newFile, NO_SQLITE } from "../tools/files.ts";
-import { ask, type Server, start } from "../tools/start.ts";
+import { ask, type Server, startProcess } from "../tools/start.ts";
 
 const KILLS = Number(process.env["KILLS"] ?? 5);
 const CLIENTS = 8;
@@ -107,7 +107,7 @@ test("kill -9 under load, again and again", {
 }, async (t) => {
   t.diagnostic(`SEED=${seed}`);
   const args = ["--quiet", "--db", await newFile(t)];
-  let server = await start(t, args);
+  let server = await startProcess(t, args);
   for (const [id, fields] of await list(server)) note(id, fields);
   for (let kill = 0; kill < KILLS; kill++) {
     const answers = counts.answered + 1 + below(MOST);
@@ -118,7 +118,7 @@ test("kill -9 under load, again and again", {
     await setTimeout(below(10));
     server.child.kill("SIGKILL");
     const unanswered = await doubts;
-    server = await start(t, args);
+    server = await startProcess(t, args);
     judge(await list(server), unanswered);
   }
   counts["tasks left"] = tasks.size;

@@ -11,7 +11,7 @@ import { Full, INITIAL, Unavailable } from "../../lib/store/store.ts";
 import { selfSigned } from "../tools/certificate.ts";
 import { freePorts, HOST, NO_ETCD, type Setup, startCluster } from "../tools/etcd.ts";
 import { newFile } from "../tools/files.ts";
-import { ask, start } from "../tools/start.ts";
+import { ask, start, startProcess } from "../tools/start.ts";
 
 const skip = NO_ETCD;
 const TASK = { ...INITIAL, title: "x" };
@@ -67,7 +67,7 @@ test("a server uses a cluster with TLS and users", { skip }, async (t) => {
   const tls = await certificate(t);
   const secured = await startOne(t, { tls });
   const db = secured.url.replace("etcds", "ETCDS");
-  const two = await start(t, ["--db", db], { NODE_EXTRA_CA_CERTS: tls.cert });
+  const two = await startProcess(t, ["--db", db], { NODE_EXTRA_CA_CERTS: tls.cert });
   assert.equal((await ask(two, "POST /tasks", { content: { title: "x" } })).status, 201);
 });
 

@@ -1,7 +1,8 @@
-// Starts a real server as a user starts it, and sends requests: through node's client, or byte by
-// byte. TODO_SERVER names another command, such as `deno run -A server.ts`; TODO_TEST_DB=sqlite or
-// TODO_TEST_DB=etcd gives each server a database of its own. With TODO_TLS_CERT and TODO_TLS_KEY both
-// sides speak TLS. So any test of a server can be run with all of these.
+// Starts a server, and sends it requests: through node's client, or byte by byte. The server runs in
+// the test's process, or as a process of its own if the test needs one. TODO_SERVER names a command
+// that starts all servers, such as `deno run -A server.ts`; TODO_TEST_DB=sqlite or TODO_TEST_DB=etcd
+// gives each server a database of its own. With TODO_TLS_CERT and TODO_TLS_KEY both sides speak TLS.
+// So any test of a server can be run with all of these.
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -14,6 +15,8 @@ import * as net from "node:net";
 import process from "node:process";
 import type { TestContext } from "node:test";
 import * as tls from "node:tls";
+import { readOptions } from "../../lib/options.ts";
+import { startService } from "../../lib/service.ts";
 import { described } from "./openapi.ts";
 import { newFile } from "./files.ts";
 
@@ -78,7 +81,7 @@ export function run(
 const certificates = new Map<number, Buffer>();
 
 /** A server that listens. */
-export interface Server extends Running {
+export interface Server {
   readonly port: number;
   /** `http`, or `https` under TLS. */
   readonly scheme: string;
@@ -86,20 +89,49 @@ export interface Server extends Running {
   readonly origin: string;
 }
 
-/** Starts a server on a free port and waits until it listens. */
+/** Starts a server on a free port: in this process, unless TODO_SERVER names a command. */
 export async function start(
   t: TestContext,
   args: string[] = [],
   env: Record<string, string> = {},
 ): Promise<Server> {
+  if (process.env["TODO_SERVER"]) return await startProcess(t, args, env);
+  const all = { ...process.env, PORT: "0", TODO_DB: await newDatabase(t), ...env };
+  const options = readOptions(args, all);
+  assert.ok(options);
+  const { origin, server, stop } = await startService(options);
+  t.after(async () => {
+    server.closeAllConnections();
+    await stop();
+  });
+  return await at(origin, all);
+}
+
+/** A server that runs as a process of its own. */
+export type ServerProcess = Server & Running;
+
+/**
+ * Starts a server with its command, for tests that read its output, send signals, count its
+ * descriptors, or block this process. Waits until it listens.
+ */
+export async function startProcess(
+  t: TestContext,
+  args: string[] = [],
+  env: Record<string, string> = {},
+): Promise<ServerProcess> {
   const running = run(t, args, { PORT: "0", TODO_DB: await newDatabase(t), ...env });
-  const line = /Listening on ((https?):\/\/.*:(\d+))\//;
-  const [, origin = "", scheme = "", port = ""] = await running.prints(line);
-  const server = Object.assign(running, { port: Number(port), scheme, origin });
-  const cert = { ...process.env, ...env }["TODO_TLS_CERT"];
-  if (cert) certificates.set(server.port, await readFile(cert));
-  else certificates.delete(server.port); // of an earlier server
-  return server;
+  const [, origin = ""] = await running.prints(/Listening on (http.*)\/ /);
+  return Object.assign(running, await at(origin, { ...process.env, ...env }));
+}
+
+/** The server at an origin. Its clients get to know its certificate. */
+async function at(origin: string, env: Record<string, string | undefined>): Promise<Server> {
+  const [, scheme = "", digits = ""] = /^(https?):\/\/.*:(\d+)$/.exec(origin) ?? [];
+  const port = Number(digits);
+  const cert = env["TODO_TLS_CERT"];
+  if (cert) certificates.set(port, await readFile(cert));
+  else certificates.delete(port); // of an earlier server
+  return { port, scheme, origin };
 }
 
 /** Miguel's credentials at a server that is reached under another name: see `startBehind`. */
@@ -269,7 +301,7 @@ export function statuses(text: string): number[] {
 /** How many files and sockets the server has open (on Linux; elsewhere 0), once `enough` are. */
 export async function descriptors(
   t: TestContext,
-  server: Server,
+  server: ServerProcess,
   enough = Infinity,
 ): Promise<number> {
   const client = await dial(t, server.port);

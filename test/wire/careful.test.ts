@@ -15,11 +15,12 @@ import {
   ON_DENO,
   OVER_TLS,
   type Server,
-  start,
+  type ServerProcess,
+  startProcess,
   statuses,
 } from "../tools/start.ts";
 
-type Check = (t: TestContext, server: Server) => Promise<void>;
+type Check = (t: TestContext, server: ServerProcess) => Promise<void>;
 const CHECKS: [name: string, skip: string | false, check: Check][] = [];
 
 /** Notes a check, and why it is skipped if it has to be. */
@@ -396,7 +397,7 @@ holds("a client that does not finish its request gets 408 in JSON", async (t, se
 
 // One by one on Deno: there, malformed bytes on one connection sometimes break another one.
 test("a careful server", { concurrency: ON_DENO ? 1 : CHECKS.length }, async (t) => {
-  const server = await start(t);
+  const server = await startProcess(t);
   const before = await descriptors(t, server);
   await Promise.all(
     CHECKS.map(([name, skip, check]) =>

@@ -6,7 +6,7 @@ import { once } from "node:events";
 import * as net from "node:net";
 import process from "node:process";
 import { test } from "node:test";
-import { ask, BASE, bytes, descriptors, ON_NODE, OVER_TLS, start } from "../tools/start.ts";
+import { ask, BASE, bytes, descriptors, ON_NODE, OVER_TLS, startProcess } from "../tools/start.ts";
 
 const CONNECTIONS = 6000;
 const AT_ONCE = 12;
@@ -69,7 +69,7 @@ test(
     const seed = Number(process.env["SEED"] ?? 1 + Date.now() % 2147483646);
     t.diagnostic(`SEED=${seed}`);
     const below = random(seed);
-    const server = await start(t, ["--quiet"]);
+    const server = await startProcess(t, ["--quiet"]);
     await ask(server, "GET /tasks/1");
     const before = await descriptors(t, server);
     let left = CONNECTIONS;

@@ -3,7 +3,16 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
-import { ask, BASE, bytes, descriptors, dial, MIGUEL, ON_NODE, start } from "../tools/start.ts";
+import {
+  ask,
+  BASE,
+  bytes,
+  descriptors,
+  dial,
+  MIGUEL,
+  ON_NODE,
+  startProcess,
+} from "../tools/start.ts";
 
 const ATTACKS = 1000;
 const AT_ONCE = 16;
@@ -217,7 +226,7 @@ test("a thousand hostile requests get responses in JSON, and leave nothing open"
   t.diagnostic(`SEED=${seed}`);
   const random = randomNumbers(seed);
   const next = hostility(random);
-  const server = await start(t, ["--quiet"]);
+  const server = await startProcess(t, ["--quiet"]);
   const before = await descriptors(t, server);
 
   const attacks = Array.from({ length: ATTACKS }, () => ({ sent: next(), cut: random(20) === 0 }));

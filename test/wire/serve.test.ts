@@ -10,7 +10,16 @@ import { test, type TestContext } from "node:test";
 import type { Reply } from "../../lib/http/reply.ts";
 import type { Respond } from "../../lib/wire/connection.ts";
 import { serve } from "../../lib/wire/server.ts";
-import { ask, bytes, dial, ON_NODE, open, OVER_TLS, start, statuses } from "../tools/start.ts";
+import {
+  ask,
+  bytes,
+  dial,
+  ON_NODE,
+  open,
+  OVER_TLS,
+  startProcess,
+  statuses,
+} from "../tools/start.ts";
 
 /** Serves `respond` on a free port, in this process. Returns the port and the statuses logged. */
 async function serving(t: TestContext, respond: Respond, keepAlive?: number) {
@@ -144,7 +153,7 @@ for (const reads of [true, false]) {
   test(`26 MB of pipelined requests stay with the kernel when the client ${client}`, {
     skip: process.platform !== "linux" ? "memory is read from /proc" : !ON_NODE && "node's memory",
   }, async (t) => {
-    const server = await start(t, ["--quiet"]);
+    const server = await startProcess(t, ["--quiet"]);
     await ask(server, "GET /tasks"); // the first hash is made
     const rss = () => {
       const status = readFileSync(`/proc/${server.child.pid}/status`, "utf8");

@@ -2,7 +2,7 @@
 // answers.
 
 import { setTimeout } from "node:timers/promises";
-import { type Deadline, TooLarge, Unavailable } from "../store.ts";
+import { type Deadline, TooLarge, Unavailable, Unusable } from "../store.ts";
 import { failure, refusal, TokenEnded } from "./refusals.ts";
 import { type Answer, type Outcome, outcomeOf, type Transaction } from "./transaction.ts";
 
@@ -32,7 +32,7 @@ export function membersOf(cluster: string): string[] {
   const [, tls = "", list = ""] = /^etcd(s?):\/\/(.*)$/is.exec(cluster) ?? [];
   const members = list.split(",");
   if (!members.every((member) => ADDRESS.test(member))) {
-    throw new Error(`a cluster is written etcd://10.0.0.1:2379,10.0.0.2:2379, not ${cluster}`);
+    throw new Unusable(`a cluster is written etcd://10.0.0.1:2379,10.0.0.2:2379, not ${cluster}`);
   }
   return members.map((member) => `http${tls.toLowerCase()}://${member}`);
 }

@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
+import { Unusable } from "../store.ts";
 import { Database } from "./database.ts";
 import { BadFile } from "./errors.ts";
 import { Incomplete, prepare } from "./prepare.ts";
@@ -16,12 +17,12 @@ const NO_FILES: readonly (readonly [name: RegExp, fix: string])[] = [
   [/^[a-z][a-z0-9+.-]+:/i, "write --db tasks.sqlite, or for an etcd cluster etcd://host:2379"],
 ];
 
-/** Opens or creates a file. Throws an Error; it is Unavailable if trying again may help. */
+/** Opens or creates a file. Throws Unusable, or Unavailable if trying again may help. */
 export async function openDatabase(file: string): Promise<Database> {
   const [, fix] = NO_FILES.find(([name]) => name.test(file)) ?? [];
-  if (fix !== undefined) throw new Error(`cannot use ${file}: that is no file; ${fix}`);
+  if (fix !== undefined) throw new Unusable(`cannot use ${file}: that is no file; ${fix}`);
   const { DatabaseSync } = await import("node:sqlite").catch(() => {
-    throw new Error(`cannot use ${file}: that needs Node 22.13 or newer, Deno, or Bun`);
+    throw new Unusable(`cannot use ${file}: that needs Node 22.13 or newer, Deno, or Bun`);
   });
   // Others on the machine must not read even a password's hash. If this fails, SQLite says why.
   await writeFile(file, "", { flag: "wx", mode: 0o600 }).catch(() => {});
@@ -43,6 +44,6 @@ export async function openDatabase(file: string): Promise<Database> {
   } catch (error) {
     // If there is a log now, another server has just created the file.
     if (error instanceof Incomplete && hasLog()) return open();
-    throw error instanceof BadFile ? new Error(error.message, { cause: error }) : error;
+    throw error instanceof BadFile ? new Unusable(error.message, { cause: error }) : error;
   }
 }

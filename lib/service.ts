@@ -1,0 +1,53 @@
+// The service as a whole: options in, a service out that listens. server.ts and the tests use it.
+
+import type { Server } from "node:http";
+import { createApp } from "./app.ts";
+import { guide, openApiRoute } from "./openapi/openapi.ts";
+import type { Options } from "./options.ts";
+import { pageRoutes } from "./page/page.ts";
+import { routes } from "./routes.ts";
+import { openStore } from "./store/open.ts";
+import { Accounts } from "./todo/accounts.ts";
+import { fill, refuseKnownPassword } from "./todo/first.ts";
+import { extensions } from "./wire/extensions.ts";
+import { listen } from "./wire/listen.ts";
+import type { Log } from "./wire/log.ts";
+import { serve } from "./wire/server.ts";
+import { namesOf } from "./wire/target.ts";
+
+/** A service that listens. */
+export interface Service {
+  /** `http://127.0.0.1:5000` */
+  readonly origin: string;
+  readonly server: Server;
+  /** Resolves after the last response, when the store is closed. */
+  stop(): Promise<void>;
+  /** With HTTPS: reads the certificate again. */
+  readonly renew: (() => void) | undefined;
+}
+
+/** Opens the store, fills it if it is new, makes the app and listens. */
+export async function startService(options: Options, log?: Log): Promise<Service> {
+  const { publicUrl, host, registration, keepAlive } = options;
+  const { https, addFields } = await extensions(options);
+  const share = registration === "anyone" ? 0.1 : 1;
+  const store = await openStore(options.db, share, options.etcdUser);
+  const accounts = new Accounts(store);
+  await fill(accounts, options);
+  await refuseKnownPassword(accounts, options);
+
+  const table = [...routes(store, accounts, registration), openApiRoute, ...pageRoutes];
+  const isOurs = namesOf(host, publicUrl);
+  const app = createApp(table, accounts, { publicUrl, guide: guide(publicUrl), isOurs });
+  const { server, stop } = serve(app, { log, addFields, keepAlive, server: https?.server });
+  const address = await listen(server, options);
+  return {
+    origin: `${https ? "https" : "http"}://${address}`,
+    server,
+    async stop() {
+      await stop();
+      await store.close();
+    },
+    renew: https?.renew,
+  };
+}
