@@ -16,7 +16,7 @@ try {
   if (options === undefined) process.stdout.write(HELP);
   else {
     const log = options.quiet ? undefined : createLog(process.stdout);
-    const { origin, stop, renew } = await startService(options, log);
+    const { origin, stop, renew } = await startService(options, { log });
     onSignal(stop, renew);
     console.log(`Listening on ${origin}/ (Ctrl-C stops it)`);
   }

@@ -9,6 +9,7 @@ import { routes } from "./routes.ts";
 import { openStore } from "./store/open.ts";
 import { Accounts } from "./todo/accounts.ts";
 import { fill, refuseKnownPassword } from "./todo/first.ts";
+import type { Passwords } from "./todo/passwords.ts";
 import { extensions } from "./wire/extensions.ts";
 import { listen } from "./wire/listen.ts";
 import type { Log } from "./wire/log.ts";
@@ -26,20 +27,27 @@ export interface Service {
   readonly renew: (() => void) | undefined;
 }
 
+/** How a service differs from what its options say: its log, and in tests the cost of a hash. */
+export interface Settings {
+  readonly log?: Log | undefined;
+  readonly passwords?: Passwords;
+}
+
 /** Opens the store, fills it if it is new, makes the app and listens. */
-export async function startService(options: Options, log?: Log): Promise<Service> {
+export async function startService(options: Options, settings: Settings = {}): Promise<Service> {
   const { publicUrl, host, registration, keepAlive } = options;
   const { https, addFields } = await extensions(options);
   const share = registration === "anyone" ? 0.1 : 1;
   const store = await openStore(options.db, share, options.etcdUser);
-  const accounts = new Accounts(store);
+  const accounts = new Accounts(store, settings.passwords);
   await fill(accounts, options);
   await refuseKnownPassword(accounts, options);
 
   const table = [...routes(store, accounts, registration), openApiRoute, ...pageRoutes];
   const isOurs = namesOf(host, publicUrl);
   const app = createApp(table, accounts, { publicUrl, guide: guide(publicUrl), isOurs });
-  const { server, stop } = serve(app, { log, addFields, keepAlive, server: https?.server });
+  const serving = { log: settings.log, addFields, keepAlive, server: https?.server };
+  const { server, stop } = serve(app, serving);
   const address = await listen(server, options);
   return {
     origin: `${https ? "https" : "http"}://${address}`,

@@ -15,14 +15,15 @@ const THIS_MACHINE = { address: "127.0.0.1" };
 /** The accounts of a store. */
 export class Accounts {
   readonly store: Store;
-  readonly #passwords = new Passwords();
+  readonly passwords: Passwords;
   readonly #verifying = new Shared<User | undefined>(); // by proof
   // scrypt runs once per sign-in and not once per request: here is the account for each proof.
   readonly #signedIn = new Map<string, User>();
   readonly #proofs = new Map<string, string[]>(); // by account, the least recently used first
 
-  constructor(store: Store) {
+  constructor(store: Store, passwords = new Passwords()) {
     this.store = store;
+    this.passwords = passwords;
   }
 
   /** The account whose credentials an Authorization field holds, if any. Throws 429. */
@@ -48,8 +49,13 @@ export class Accounts {
     const proof = proofOf(field, client);
     return await this.#verifying.do(`${user?.password} ${proof}`, client, async (all) => {
       // A wrong name takes as long as a wrong password.
-      const right = await this.#passwords.verify(given.password, user?.password, all);
-      const now = right && user !== undefined ? await this.current(user, all) : undefined;
+      const hash = await this.passwords.verify(given.password, user?.password, all);
+      if (hash === undefined || user === undefined) return undefined;
+      if (hash !== user.password) { // it was of an older cost
+        await this.store.updateUser(user, { password: hash }, all);
+        return await this.#signIn(field, all);
+      }
+      const now = await this.current(user, all);
       if (now !== undefined) this.#remember(now, proof);
       return now;
     });
@@ -84,7 +90,7 @@ export class Accounts {
 
   /** What a store keeps in place of a password. Throws 429. */
   async hash(password: string, client: Client): Promise<string> {
-    return await this.#passwords.hash(password, client);
+    return await this.passwords.hash(password, client);
   }
 
   /** Remembers for each account the latest networks that proved its password. */

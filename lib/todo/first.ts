@@ -9,7 +9,7 @@ import type { Accounts } from "./accounts.ts";
 export const TUTORIAL = {
   username: "miguel",
   password: "python",
-  hash: "7RK4tZLkdEFVsbQSomjQzA==$w8NWcQOcmiZwCQ4+qqbqlE//moh1usSK8RZmrH5IJrg=",
+  hash: "scrypt$17$8$1$7RK4tZLkdEFVsbQSomjQzA==$w8NWcQOcmiZwCQ4+qqbqlE//moh1usSK8RZmrH5IJrg=",
 };
 
 const TASKS = [
@@ -30,7 +30,9 @@ export async function fill(
 ): Promise<void> {
   const { store } = accounts;
   const hash = async () =>
-    password === TUTORIAL.password ? TUTORIAL.hash : await accounts.hash(password, NOBODY);
+    password === TUTORIAL.password && accounts.passwords.isUsual(TUTORIAL.hash)
+      ? TUTORIAL.hash
+      : await accounts.hash(password, NOBODY);
   const known = await store.user(username);
   // Earlier versions stored the hash later: an interrupted first start left none.
   if (known?.password === "") await store.updateUser(known, { password: await hash() });

@@ -17,6 +17,7 @@ import type { TestContext } from "node:test";
 import * as tls from "node:tls";
 import { readOptions } from "../../lib/options.ts";
 import { startService } from "../../lib/service.ts";
+import { Passwords } from "../../lib/todo/passwords.ts";
 import { described } from "./openapi.ts";
 import { newFile } from "./files.ts";
 
@@ -89,6 +90,9 @@ export interface Server {
   readonly origin: string;
 }
 
+/** The cost of a hash in this process: a millisecond. Commands make real ones. */
+const CHEAP = "scrypt$8$8$1";
+
 /** Starts a server on a free port: in this process, unless TODO_SERVER names a command. */
 export async function start(
   t: TestContext,
@@ -99,7 +103,7 @@ export async function start(
   const all = { ...process.env, PORT: "0", TODO_DB: await newDatabase(t), ...env };
   const options = readOptions(args, all);
   assert.ok(options);
-  const { origin, server, stop } = await startService(options);
+  const { origin, server, stop } = await startService(options, { passwords: new Passwords(CHEAP) });
   t.after(async () => {
     server.closeAllConnections();
     await stop();

@@ -19,7 +19,7 @@ const python = basic({ username: "miguel", password: "python" });
 /** Accounts whose passwords are in the store in clear, and what was verified so far. */
 async function fixture(t: TestContext, ...usernames: string[]) {
   const verified: string[] = [];
-  let verify = (password: string, hash = "") => Promise.resolve(password === hash);
+  let verify = async (password: string, hash = "") => password === hash ? hash : undefined;
   t.mock.method(Passwords.prototype, "hash", (password: string) => Promise.resolve(password));
   t.mock.method(Passwords.prototype, "verify", (password: string, hash?: string, by?: Client) => {
     verified.push(password);
@@ -37,9 +37,10 @@ async function fixture(t: TestContext, ...usernames: string[]) {
   /** From now on, every verification waits until the returned function is called. */
   const hold = () => {
     let go: (right: boolean | Error | HttpError) => void = () => {};
-    verify = () =>
+    verify = (_, hash) =>
       new Promise((resolve, reject) =>
-        go = (right) => typeof right === "boolean" ? resolve(right) : reject(right)
+        go = (right) =>
+          typeof right === "boolean" ? resolve(right ? hash : undefined) : reject(right)
       );
     return (right: boolean | Error | HttpError) => go(right);
   };
@@ -116,6 +117,25 @@ test("an account that is deleted or changes its password is forgotten at once", 
     assert.equal(await name(python, { ...client, address: "" }), "miguel");
   }
   assert.deepEqual(verified, ["python", "python", "python"]);
+});
+
+test("a hash of an older cost is made anew at the next right sign-in, also by two at once", async () => {
+  const store = new MemoryStore();
+  const old = await new Passwords("scrypt$4$8$1").hash("python", client);
+  const { revision = 0 } = await store.addUser("miguel", { password: old, email: "e" }) ?? {};
+  const accounts = new Accounts(store, new Passwords("scrypt$5$8$1"));
+  const name = async (field: string, by = client) =>
+    (await accounts.authenticate(field, by))?.username;
+  const others = { ...client, address: "127.0.0.2" };
+  assert.equal(await name(basic({ username: "miguel", password: "cobra" }), others), undefined);
+  assert.equal((await store.user("miguel"))?.password, old);
+  const both = [name(python), name(python.replace("Basic", "basic")), name(python, others)];
+  assert.deepEqual(await Promise.all(both), ["miguel", "miguel", "miguel"]);
+  const now = await store.user("miguel");
+  assert.match(now?.password ?? "", /^scrypt\$5\$8\$1\$/);
+  assert.equal(now?.email, "e");
+  assert.equal(now?.revision, revision + 1, "written once");
+  assert.equal(await name(python), "miguel");
 });
 
 test("requests at the same time with the same credentials share a verification", async (t) => {
