@@ -5,6 +5,11 @@ const API = new URL("todo/api/v1.0/", location.origin + location.pathname);
 export const TASKS = `${API}tasks`;
 const USERS = `${API}users`;
 
+// The texts of a task, and all of it that can be changed. Whatever shows, sends, compares or keeps
+// a task goes through one of the two, so that no field is forgotten.
+export const TEXTS = ["title", "description"];
+export const FIELDS = [...TEXTS, "done"];
+
 const STRANGER = "Something else answered for the server.";
 
 /** A failure to show to a person. Status 0: there was no proper response. */
@@ -68,8 +73,7 @@ export class Service {
   /** The tag of a task that is as it was shown. A list has one tag for all. */
   async tagOf(shown) {
     const now = taskOf(await this.#ask("GET", shown.uri));
-    const isSame = (name) => now[name] === shown[name];
-    if (["title", "description", "done"].every(isSame)) return now.tag;
+    if (FIELDS.every((name) => now[name] === shown[name])) return now.tag;
     throw new Problem(412, "It was changed elsewhere. Now it is like this.", { now });
   }
 

@@ -3,13 +3,14 @@
 import { mayRegister, register, Service } from "./api.js";
 import { isTyped, onSubmit } from "./form.js";
 import * as list from "./list.js";
+import { pause, write } from "./session.js";
 import { parts, say, setConnection } from "./status.js";
 
 const { account, who, welcome, farewell, accountDialog } = parts;
 const { signIn, registration, showRegistration, passwordForm, deletion } = parts;
 
 addEventListener("signedout", () => {
-  list.close();
+  pause();
   leave("You are signed out: your password was changed, or your account is gone.");
 });
 
@@ -35,14 +36,14 @@ parts.openAccount.onclick = () => {
 };
 
 onSubmit(passwordForm, async ({ password }) => {
-  await list.write((service) => service.changePassword(password.value));
+  await write((service) => service.changePassword(password.value));
   forget();
   accountDialog.close();
   say("Your password is changed.");
 });
 
 onSubmit(deletion, async () => {
-  await list.write((service) => service.deleteAccount());
+  await write((service) => service.deleteAccount());
   list.leave();
   leave("Your account and its tasks are deleted.");
 });

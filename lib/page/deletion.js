@@ -3,8 +3,8 @@
 
 import { TASKS } from "./api.js";
 import { isBusy, whileBusy } from "./form.js";
-import { hideDeleted, service, write } from "./list.js";
-import { parts, quote, sayProblem } from "./status.js";
+import { service, write } from "./session.js";
+import { parts, quote, sayProblem, tell } from "./status.js";
 
 /** Time to undo something, in ms. */
 export const LONG_ENOUGH = 8000;
@@ -36,7 +36,7 @@ export function offerUndo(doomed) {
   deleted.hidden = false;
   origin = document.activeElement;
   undo.focus();
-  hideDeleted();
+  tell("changed");
   countDown();
 }
 
@@ -54,7 +54,7 @@ function take() {
   offered = new Map();
   if (document.activeElement === undo) tasks.focus({ preventScroll: true });
   deleted.hidden = true;
-  hideDeleted();
+  tell("changed");
   return taken;
 }
 
@@ -69,7 +69,7 @@ export async function settle() {
     for (const { uri } of doomed) gone.delete(uri);
     sayProblem(problem);
   }
-  hideDeleted();
+  tell("changed");
 }
 
 async function deleteAll(service, doomed) {

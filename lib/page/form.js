@@ -1,6 +1,6 @@
 // Forms: each is sent once at a time; an error is shown at its field.
 
-import { Problem } from "./api.js";
+import { Problem, TEXTS } from "./api.js";
 
 let errors = 0;
 
@@ -49,6 +49,12 @@ export function showProblem(form, problem) {
     form.elements[name]?.setCustomValidity(words);
   }
   if (isValid(form)) form.append(errorOf(problem.advice));
+}
+
+/** The texts of a task. */
+export function textsIn({ elements }) {
+  const texts = Object.fromEntries(TEXTS.map((name) => [name, elements[name].value]));
+  return { ...texts, title: texts.title.trim() };
 }
 
 /** The texts, by name, of fields that were changed. */

@@ -1,16 +1,16 @@
 // New tasks, sent one after another while the next one is typed.
 
-import { Problem } from "./api.js";
-import { isBusy, isTyped, onSubmit, showProblem, whileBusy } from "./form.js";
-import { service, showAdded, write } from "./list.js";
-import { parts, quote } from "./status.js";
+import { Problem, TEXTS } from "./api.js";
+import { isBusy, isTyped, onSubmit, showProblem, textsIn, whileBusy } from "./form.js";
+import { service, write } from "./session.js";
+import { parts, quote, tell } from "./status.js";
 
 const { add: form, outbox, unsent } = parts;
-const { title, description } = form.elements;
+const { title } = form.elements;
 let waiting = [];
 
 onSubmit(form, () => {
-  add({ title: title.value.trim(), description: description.value });
+  add(textsIn(form));
   form.reset();
   title.focus();
 });
@@ -34,7 +34,7 @@ async function send() {
     while (waiting.length > 0) added = await sendOne(waiting.shift()) ?? added;
   };
   await whileBusy(outbox, () => write(sendAll));
-  if (added) await showAdded(added);
+  if (added) tell("added", added);
 }
 
 async function sendOne(task) {
@@ -52,8 +52,7 @@ async function sendOne(task) {
 /** Puts a task into the form; or below it, while another one is typed. */
 export function bringBack(task, problem) {
   if (!isTyped(form) && !unsent.hasChildNodes()) {
-    title.value = task.title;
-    description.value = task.description;
+    for (const name of TEXTS) form.elements[name].value = task[name];
     return showProblem(form, problem);
   }
   const [row, again] = ["p", "button"].map((name) => document.createElement(name));

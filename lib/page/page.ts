@@ -5,7 +5,7 @@ import { getFile } from "../http/file.ts";
 import type { Reply } from "../http/reply.ts";
 import { path, type Route, route } from "../http/router.ts";
 
-const SCRIPTS = ["api", "app", "deletion", "form", "list", "outbox", "poll", "status", "task"];
+const SCRIPTS = "api app deletion form list outbox poll session status task view".split(" ");
 const FILES = ["index.html", "style.css", "icon.svg", ...SCRIPTS.map((name) => `${name}.js`)];
 
 const TYPES: Readonly<Record<string, string>> = {

@@ -2,9 +2,9 @@
 // credentials end it.
 
 import { Problem } from "./api.js";
-import { read } from "./list.js";
-import { setConnection } from "./status.js";
+import { setConnection, tell } from "./status.js";
 
+let read; // what to do in each round
 let current = new AbortController(); // of the round under way
 let timer;
 let failures = 0;
@@ -13,6 +13,8 @@ let isRunning = false;
 const wake = () => isRunning && now();
 addEventListener("online", wake);
 document.addEventListener("visibilitychange", wake);
+
+export const readWith = (reader) => read = reader;
 
 /** Gives up the round under way, too: its response may be old. */
 export function stop() {
@@ -40,7 +42,7 @@ async function round() {
     setConnection("");
   } catch (problem) {
     if (signal.aborted) return;
-    if (problem.status === 401) return dispatchEvent(new Event("signedout"));
+    if (problem.status === 401) return tell("signedout");
     if (!(problem instanceof Problem)) reportError(problem); // a bug is for the console
     wait = Math.max(Math.min(2 ** failures++, 30), problem.retryAfter ?? 0);
     setConnection(`${problem.message} Trying again…`);

@@ -7,6 +7,9 @@ export const parts = Object.fromEntries(
   [...document.querySelectorAll("[id]")].map((element) => [element.id, element]),
 );
 
+/** Tells the scripts above this one what has happened. They listen on `window`. */
+export const tell = (name, detail) => dispatchEvent(new CustomEvent(name, { detail }));
+
 const { toast, connection, said, announcement } = parts;
 let timer;
 

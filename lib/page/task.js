@@ -1,11 +1,11 @@
 // A task on the screen: shown, ticked, edited in place.
 
-import { Problem } from "./api.js";
+import { FIELDS, Problem, TEXTS } from "./api.js";
 import { LONG_ENOUGH, offerUndo } from "./deletion.js";
-import { changesIn, clearErrors, isBusy, isTyped, onSubmit, whileBusy } from "./form.js";
-import { service, tidy, write } from "./list.js";
+import { changesIn, clearErrors, isBusy, isTyped, onSubmit, textsIn, whileBusy } from "./form.js";
 import { bringBack } from "./outbox.js";
-import { parts, quote, sayProblem } from "./status.js";
+import { service, write } from "./session.js";
+import { parts, quote, sayProblem, tell } from "./status.js";
 
 // It ends before a space or the end of a sentence.
 const ADDRESS = /(\bhttps?:\/\/[^\s<>"]*[^\s<>".,;:!?()'’”\]])/i;
@@ -17,7 +17,7 @@ export class Row {
   #edit = this.#part("edit");
   #delete = this.#part("delete");
   #editor = this.#part("editor");
-  #fields = [...this.#editor.querySelectorAll("[name]")];
+  #fields = TEXTS.map((name) => this.#editor.elements[name]);
   #task; // as it is shown
   #base; // as it was when editing began, or at the last save
   #isTicking = false;
@@ -56,10 +56,11 @@ export class Row {
 
   /** Shows the task as it is now. What is being typed stays. */
   show(task) {
-    const { title, description, done } = this.#task = task;
-    this.#part("title").textContent = title;
-    const shown = this.#part("description");
-    if (shown.textContent !== description) shown.replaceChildren(...linked(description));
+    const { title, done } = this.#task = task;
+    for (const name of TEXTS) {
+      const shown = this.#part(name);
+      if (shown.textContent !== task[name]) shown.replaceChildren(...linked(task[name]));
+    }
     this.element.classList.toggle("done", done);
     if (!this.#isTicking) this.#box.checked = done;
     this.#box.ariaLabel = quote(title);
@@ -81,7 +82,7 @@ export class Row {
     this.#box.checked = this.#task.done;
     // Whatever the filter, the row stays long enough to undo the tick.
     this.#heldUntil = Date.now() + LONG_ENOUGH;
-    setTimeout(tidy, LONG_ENOUGH + 100);
+    setTimeout(tell, LONG_ENOUGH + 100, "changed");
   }
 
   async #sendTick() {
@@ -110,11 +111,12 @@ export class Row {
   #close() {
     clearErrors(this.#editor);
     this.#showOnly(this.#view, this.#edit);
-    tidy();
+    tell("changed");
   }
 
   async #save() {
     const texts = this.#fields.map(({ value }) => value); // typing may go on
+    const all = textsIn(this.#editor);
     // Only what was typed: a field can't show a line break in a title.
     const changes = changesIn(this.#editor);
     if (changes.title) changes.title = changes.title.trim();
@@ -126,7 +128,7 @@ export class Row {
     } catch (problem) {
       this.#showOnly(this.#editor);
       if (problem.status !== 404) throw problem;
-      bringBack({ title: texts[0].trim(), description: texts[1] }, problem);
+      bringBack(all, problem);
       return this.#close();
     }
     if (!this.#editor.hidden && !isTyped(this.#editor)) this.#close();
@@ -142,8 +144,8 @@ export class Row {
       if (!theirs) throw problem;
       this.show(theirs);
       this.#showOnly(this.#editor);
-      const { title, description, done } = { ...base, ...changes };
-      const mine = { title, description, done };
+      const whole = { ...base, ...changes };
+      const mine = Object.fromEntries(FIELDS.map((name) => [name, whole[name]]));
       const choice = await choose({ mine, theirs });
       // Mine, as it was shown, replaces only this version.
       return choice === "mine" ? this.#saveOrChoose(theirs, mine) : choice && theirs;
@@ -180,9 +182,9 @@ const linked = (text) =>
 /** Shows two versions. Resolves with the choice: "mine", "theirs", or "" for neither yet. */
 function choose(versions) {
   const { conflict } = parts;
-  for (const [id, { title, description, done }] of Object.entries(versions)) {
-    const lines = { title, description, state: done ? "Done" : "Open" };
-    for (const [name, text] of Object.entries(lines)) {
+  for (const [id, task] of Object.entries(versions)) {
+    for (const name of FIELDS) {
+      const text = name === "done" ? (task.done ? "Done" : "Open") : task[name];
       parts[id].querySelector(`.${name}`).textContent = text;
     }
   }

@@ -90,6 +90,22 @@ test("each folder imports only from folders below it", () => {
   assert.ok(todo.includes("http") && todo.includes("store"));
 });
 
+test("a script of the page imports only those below it in the table of its guide", () => {
+  const table = [...read("lib/page/README.md").matchAll(/^\| \[(\w+\.js)\].*\| ([^|]*)\|$/gm)];
+  const scripts = table.map(([, name]) => `lib/page/${name}`);
+  const all = readdirSync(new URL("lib/page/", ROOT)).filter((name) => name.endsWith(".js"));
+  assert.deepEqual(scripts.toSorted(), all.map((name) => `lib/page/${name}`).sort());
+  for (const [i, [, name, events = ""]] of table.entries()) {
+    const below = scripts.slice(i + 1);
+    for (const file of importsOf(`lib/page/${name}`)) {
+      assert.ok(below.includes(file), `${name} imports ${file}`);
+    }
+    const told = [...read(`lib/page/${name}`).matchAll(/\btell\b.*?"(\w+)"/g)];
+    const names = new Set(told.map(([, event]) => `\`${event}\``));
+    assert.equal(events.trim(), [...names].join(", "), `the events of ${name}`);
+  }
+});
+
 test("importing a file of lib does nothing", async () => {
   const program = `for (const file of ${JSON.stringify(FILES)}) await import("./" + file);`;
   const args = ["--import", "tsx", "--input-type=module", "--eval", program];

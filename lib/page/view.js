@@ -1,0 +1,87 @@
+// What is shown of the list: the page that was read last, without what looks deleted. All of it
+// is drawn here, again after each change, without touching what the user is editing.
+
+import { looksDeleted } from "./deletion.js";
+import { parts } from "./status.js";
+import { Row } from "./task.js";
+
+const { count, tasks, empty, pages, page: number, of, deleteDone } = parts;
+
+let page; // as it was read, with the number of its tasks that are `open`
+const rows = new Map(); // by the uri of the task
+
+const numberOf = (uri) => Number(new URL(uri).searchParams.get("page") ?? 1);
+
+addEventListener("changed", draw);
+
+/** Whether closing the page would lose something. */
+export const isUnsaved = () => [...rows.values()].some((row) => row.isUnsaved);
+export const isShown = (uri) => rows.has(uri);
+
+/** Shows a page that was read. */
+export function show(read) {
+  page = read;
+  for (const task of page.tasks) rows.get(task.uri)?.show(task);
+  draw();
+}
+
+/** Forgets everything. */
+export function clear() {
+  page = undefined;
+  rows.clear();
+  tasks.replaceChildren();
+}
+
+function draw() {
+  if (!page) return;
+  drawRows();
+  drawPages();
+  drawCount();
+}
+
+/** Known rows, and the focus, stay where they are. New ones go between. */
+function drawRows() {
+  const uris = new Set(page.tasks.map(({ uri }) => uri));
+  for (const [uri, row] of rows) {
+    const isOver = !uris.has(uri) && !row.isHeld;
+    row.element.hidden = isOver || looksDeleted(uri) && !row.isHeld;
+    const hadFocus = row.element.hidden && row.element.contains(document.activeElement);
+    if (hadFocus) tasks.focus({ preventScroll: true });
+    if (!isOver) continue;
+    row.element.remove();
+    rows.delete(uri);
+  }
+  let last;
+  for (const task of page.tasks) {
+    const row = rows.get(task.uri) ?? new Row(task);
+    if (!rows.has(task.uri)) last ? last.element.after(row.element) : tasks.prepend(row.element);
+    rows.set(task.uri, row);
+    last = row;
+  }
+}
+
+function drawPages() {
+  const { links, uri } = page;
+  const [at, last] = [uri, links.last ?? uri].map(numberOf);
+  pages.hidden = !links.last;
+  for (const button of pages.querySelectorAll("[value]")) {
+    button.ariaDisabled = !links[button.value]; // `disabled` would lose the focus
+  }
+  if (document.activeElement !== number) number.value = at;
+  number.max = last;
+  of.textContent = `of ${last}`;
+  tasks.ariaLabel = links.last ? `Tasks, page ${at} of ${last}` : "Tasks";
+}
+
+function drawCount() {
+  const { total, open, uri } = page;
+  const [done, text] = ["done", "q"].map((name) => new URL(uri).searchParams.get(name));
+  const kind = { true: "done", false: "open" }[done] ?? (total === 1 ? "task" : "tasks");
+  const rest = open ? `, ${open.toLocaleString("en")} open` : open === 0 ? ". All done." : "";
+  count.textContent = `${total.toLocaleString("en")} ${kind}${total ? rest : ""}`;
+  empty.hidden = total > 0;
+  const none = { true: "Nothing is done yet.", false: "All done." }[done] ?? "Nothing to do.";
+  empty.textContent = text ? "Nothing found." : none;
+  // Only tasks that are seen can be deleted.
+  deleteDone.hidden = text || done === "false" || total <= (open ?? 0);
+}
