@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { execFile, execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
 import { promisify } from "node:util";
@@ -116,12 +116,25 @@ test("CORS: the script gets the tasks", async (t) => {
 test("systemd: the unit starts the server with flags that exist, and waits for its end", () => {
   const unit = under("systemd", "ini");
   const [, program, file, args = ""] = /^ExecStart=(\S+) (\S+) (.*)$/m.exec(unit) ?? [];
-  assert.deepEqual([program, file], ["/usr/bin/node", "/srv/todo/server.ts"]);
+  assert.deepEqual([program, file], ["/usr/bin/node", "server.ts"]);
+  // With Node 20 the line has --import tsx, and Node looks for that from the working directory.
+  assert.match(unit, /^WorkingDirectory=\/srv\/todo$/m);
   const options = readOptions(words(args), { TODO_PASSWORD: "open sesame" });
   const [, folder] = /^StateDirectory=(.*)$/m.exec(unit) ?? [];
   assert.equal(options?.db, `/var/lib/${folder}/tasks.sqlite`);
   assert.ok(Number(/^TimeoutStopSec=(\d+)$/m.exec(unit)?.[1]) > 10);
   for (const line of unit.split("\n")) assert.match(line, /^(\[\w+\]|[A-Z]\w+=.+|)$/);
+});
+
+test("npm ci installs what npm start needs, with NODE_ENV=production too", async (t) => {
+  const cwd = await newFolder(t);
+  for (const name of ["package.json", "package-lock.json", ".npmrc"]) {
+    copyFileSync(new URL(name, ROOT), `${cwd}/${name}`);
+  }
+  const env = { ...process.env, NODE_ENV: "production" };
+  const options = ["--prefer-offline", "--ignore-scripts", "--no-audit"];
+  await promisify(execFile)("npm", ["ci", ...options], { cwd, env });
+  assert.ok(existsSync(`${cwd}/node_modules/tsx`));
 });
 
 test("a container has every file that the server needs, and its flags", () => {
