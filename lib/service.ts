@@ -13,7 +13,7 @@ import type { Passwords } from "./todo/passwords.ts";
 import { extensions } from "./wire/extensions.ts";
 import { listen } from "./wire/listen.ts";
 import type { Log } from "./wire/log.ts";
-import { serve } from "./wire/server.ts";
+import { type Limits, serve } from "./wire/server.ts";
 import { namesOf } from "./wire/target.ts";
 
 /** A service that listens. */
@@ -27,26 +27,30 @@ export interface Service {
   readonly renew: (() => void) | undefined;
 }
 
-/** How a service differs from what its options say: its log, and in tests the cost of a hash. */
+/** What no option says: where the log goes, and in tests cheap hashes and short limits. */
 export interface Settings {
   readonly log?: Log | undefined;
   readonly passwords?: Passwords;
+  readonly limits?: Limits | undefined;
 }
 
 /** Opens the store, fills it if it is new, makes the app and listens. */
-export async function startService(options: Options, settings: Settings = {}): Promise<Service> {
+export async function startService(
+  options: Options,
+  { log, passwords, limits }: Settings = {},
+): Promise<Service> {
   const { publicUrl, host, registration, keepAlive } = options;
-  const { https, addFields } = await extensions(options);
+  const { https, addFields } = await extensions(options, limits);
   const share = registration === "anyone" ? 0.1 : 1;
   const store = await openStore(options.db, share, options.etcdUser);
-  const accounts = new Accounts(store, settings.passwords);
+  const accounts = new Accounts(store, passwords);
   await fill(accounts, options);
   await refuseKnownPassword(accounts, options);
 
   const table = [...routes(store, accounts, registration), openApiRoute, ...pageRoutes];
   const isOurs = namesOf(host, publicUrl);
   const app = createApp(table, accounts, { publicUrl, guide: guide(publicUrl), isOurs });
-  const serving = { log: settings.log, addFields, keepAlive, server: https?.server };
+  const serving = { log, addFields, keepAlive, limits, server: https?.server };
   const { server, stop } = serve(app, serving);
   const address = await listen(server, options);
   return {

@@ -1,6 +1,7 @@
 // HTTPS and CORS, loaded only if they are asked for.
 
 import type { AddFields } from "./exchanges.ts";
+import type { Limits } from "./server.ts";
 import type { Https, TlsFiles } from "./tls.ts";
 
 /** What the options of a service add to a plain HTTP server. */
@@ -12,11 +13,12 @@ export interface Extensions {
 /** Loads what these options ask for. Throws a TlsError that names the fix. */
 export async function extensions(
   { tls, corsOrigins }: { tls: TlsFiles | undefined; corsOrigins: readonly string[] },
+  limits?: Limits,
 ): Promise<Extensions> {
   const cors = corsOrigins.length > 0
     ? [(await import("./cors.ts")).allowOrigins(corsOrigins)]
     : [];
   if (tls === undefined) return { addFields: cors, https: undefined };
-  const https = (await import("./tls.ts")).https(tls);
+  const https = (await import("./tls.ts")).https(tls, limits);
   return { addFields: [...cors, https.addFields], https };
 }

@@ -9,6 +9,14 @@ import { type AddFields, Exchanges } from "./exchanges.ts";
 import type { Log } from "./log.ts";
 import { NO_PROXY, unexpected } from "./refusals.ts";
 
+/** Limits of time that tests shorten: in milliseconds, with the names that node gives them. */
+export type Limits =
+  & Pick<
+    ServerOptions,
+    "headersTimeout" | "requestTimeout" | "connectionsCheckingInterval"
+  >
+  & { readonly handshakeTimeout?: number };
+
 /** Options for any server that is passed to `serve`. */
 export const LIMITS: ServerOptions = {
   requireHostHeader: false, // otherwise node itself responds to its absence, with no content
@@ -26,12 +34,14 @@ export interface Serving {
   readonly addFields?: readonly AddFields[];
   /** How many seconds an idle connection stays open. */
   readonly keepAlive?: number | undefined;
+  readonly limits?: Limits | undefined;
   readonly server?: Server | undefined;
 }
 
 /** Passes each request of a server to `respond`. `stop` ends it after the last response. */
 export function serve(respond: Respond, serving: Serving = {}) {
-  const { log = () => {}, addFields = [], keepAlive = 75, server = createServer(LIMITS) } = serving;
+  const { log = () => {}, addFields = [], keepAlive = 75, limits } = serving;
+  const { server = createServer({ ...LIMITS, ...limits }) } = serving;
   // Otherwise a client that closes its sending side early, as nc does, gets no slow response.
   Object.assign(server, { httpAllowHalfOpen: true });
   server.maxHeadersCount = 0; // otherwise node drops the rest unseen; readTarget counts them

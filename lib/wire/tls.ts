@@ -10,7 +10,7 @@ import { HttpError } from "../http/reply.ts";
 import type { AddFields } from "./exchanges.ts";
 import { TlsError } from "./listen.ts";
 import { printReply } from "./send.ts";
-import { LIMITS } from "./server.ts";
+import { LIMITS, type Limits } from "./server.ts";
 
 const HANDSHAKE_MS = 10_000;
 const PLAIN_HTTP = new HttpError(400, "this port speaks HTTPS; begin the URL with https:");
@@ -73,12 +73,13 @@ export interface Https {
 }
 
 /** Makes HTTPS with what these files hold. Throws a TlsError that names the fix. */
-export function https(files: TlsFiles): Https {
+export function https(files: TlsFiles, limits?: Limits): Https {
   const server = createServer({
     ...LIMITS,
     ...readTlsFiles(files),
     allowHalfOpen: true, // as with node:http
     handshakeTimeout: HANDSHAKE_MS,
+    ...limits,
   });
   // TCP sockets whose handshake is under way, by client address: a TLS socket does not expose its
   // TCP socket.

@@ -15,14 +15,19 @@ import * as net from "node:net";
 import process from "node:process";
 import type { TestContext } from "node:test";
 import * as tls from "node:tls";
-import { readOptions } from "../../lib/options.ts";
+import { readOptions, UsageError } from "../../lib/options.ts";
 import { startService } from "../../lib/service.ts";
+import { Unusable } from "../../lib/store/store.ts";
 import { Passwords } from "../../lib/todo/passwords.ts";
+import { TlsError } from "../../lib/wire/listen.ts";
+import type { Limits } from "../../lib/wire/server.ts";
 import { described } from "./openapi.ts";
 import { newFile } from "./files.ts";
 
 /** The command that starts the server, and its runtime: Deno and Bun parse HTTP in other ways. */
 export const COMMAND = process.env["TODO_SERVER"] ?? `${process.execPath} --import tsx server.ts`;
+/** Whether every server is started with a command. */
+export const BY_COMMAND = Boolean(process.env["TODO_SERVER"]);
 export const ON_DENO = /\bdeno\b/.test(COMMAND);
 export const ON_BUN = /\bbun\b/.test(COMMAND);
 export const ON_NODE = !ON_DENO && !ON_BUN;
@@ -93,22 +98,48 @@ export interface Server {
 /** The cost of a hash in this process: a millisecond. Commands make real ones. */
 const CHEAP = "scrypt$8$8$1";
 
-/** Starts a server on a free port: in this process, unless TODO_SERVER names a command. */
+/**
+ * Starts a server on a free port: in this process, unless TODO_SERVER names a command. Only in this
+ * process, it has these limits.
+ */
 export async function start(
   t: TestContext,
   args: string[] = [],
   env: Record<string, string> = {},
+  limits?: Limits,
 ): Promise<Server> {
-  if (process.env["TODO_SERVER"]) return await startProcess(t, args, env);
+  if (BY_COMMAND) return await startProcess(t, args, env);
   const all = { ...process.env, PORT: "0", TODO_DB: await newDatabase(t), ...env };
   const options = readOptions(args, all);
   assert.ok(options);
-  const { origin, server, stop } = await startService(options, { passwords: new Passwords(CHEAP) });
+  const { origin, server, stop } = await startService(options, {
+    passwords: new Passwords(CHEAP),
+    limits,
+  });
   t.after(async () => {
     server.closeAllConnections();
     await stop();
   });
   return await at(origin, all);
+}
+
+/** The one line with which a start is refused, because something that it was given is wrong. */
+export async function refusal(
+  t: TestContext,
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<string> {
+  if (BY_COMMAND) {
+    const running = run(t, args, env);
+    assert.deepEqual(await running.ended, { code: 2, signal: null });
+    assert.deepEqual([running.out, running.err.endsWith("\n")], ["", true]);
+    return running.err.trimEnd();
+  }
+  const start = async () => await startService(readOptions(args, env) ?? assert.fail());
+  const error = await start().then(() => assert.fail("it starts"), (error: unknown) => error);
+  assert.ok([UsageError, Unusable, TlsError].some((kind) => error instanceof kind), `${error}`);
+  assert.ok(error instanceof Error);
+  return error.message;
 }
 
 /** A server that runs as a process of its own. */

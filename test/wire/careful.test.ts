@@ -7,6 +7,7 @@ import { test, type TestContext } from "node:test";
 import {
   ask,
   BASE,
+  BY_COMMAND,
   bytes,
   descriptors,
   dial,
@@ -16,6 +17,7 @@ import {
   OVER_TLS,
   type Server,
   type ServerProcess,
+  start,
   startProcess,
   statuses,
 } from "../tools/start.ts";
@@ -242,11 +244,13 @@ for (const protocol of ["h2c", "websocket"]) {
 holds(
   "the last response to a request without content ends the connection at once",
   async (t, server) => {
-    const begin = performance.now();
-    for (let i = 0; i < 10; i++) {
+    const times: number[] = [];
+    while (times.length < 10) {
+      const begin = performance.now();
       await (await dial(t, server.port, bytes(`GET ${TASK_1}`, ["Upgrade: h2c"]))).closed;
+      times.push(performance.now() - begin);
     }
-    assert.ok(performance.now() - begin < 10_000); // each would linger for a second
+    assert.ok(Math.min(...times) < 1000, `${times} ms`); // otherwise each lingers for a second
   },
 );
 
@@ -376,11 +380,16 @@ holds("HEAD has the fields of GET and no content", async (t, server) => {
 
 // Time
 
-holds("a client that does not finish its request gets 408 in JSON", async (t, server) => {
+holds("a client that does not finish its request gets 408 in JSON", async (t) => {
+  const [head, whole] = BY_COMMAND ? [10, 30] : [1, 3];
+  const server = await start(t, ["--quiet"], {}, {
+    headersTimeout: head * 1000,
+    requestTimeout: whole * 1000,
+  });
   const stalls: [request: string, seconds: number][] = [
-    ["GET / HTTP/1.1\r\nHost: te", 10],
-    [bytes(`PUT ${TASK_1}`, [JSON_TYPE, "Content-Length: 9"]) + "{", 30],
-    [bytes(`PUT ${TASK_1}`, [JSON_TYPE, CHUNKED]) + chunk("{"), 30],
+    ["GET / HTTP/1.1\r\nHost: te", head],
+    [bytes(`PUT ${TASK_1}`, [JSON_TYPE, "Content-Length: 9"]) + "{", whole],
+    [bytes(`PUT ${TASK_1}`, [JSON_TYPE, CHUNKED]) + chunk("{"), whole],
   ];
   await Promise.all(stalls.map(async ([request, seconds]) => {
     const before = performance.now();

@@ -9,7 +9,6 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { selfSigned } from "../tools/certificate.ts";
-import { COMMAND } from "../tools/start.ts";
 
 const TESTS = ["test/wire/careful.test.ts", "test/service/command.test.ts"];
 
@@ -22,7 +21,7 @@ test("over TLS", { concurrency: TESTS.length }, async (t) => {
   await writeFile(TODO_TLS_KEY, key);
   // With NODE_TEST_CONTEXT it would report to the runner of this one.
   const { NODE_TEST_CONTEXT: _, ...rest } = process.env;
-  const env = { ...rest, TODO_SERVER: COMMAND, TODO_TLS_CERT, TODO_TLS_KEY };
+  const env = { ...rest, TODO_TLS_CERT, TODO_TLS_KEY };
 
   await Promise.all(TESTS.map((file) =>
     t.test(file, async (t) => {
