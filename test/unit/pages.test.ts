@@ -147,7 +147,8 @@ test("every command that is shown can be run", () => {
         assert.ok(FILES.includes(words.at(-1) ?? ""), line);
         const [, name] = /--test-name-pattern (.*) test/.exec(line) ?? [];
         if (name) assert.match(read(words.at(-1) ?? ""), new RegExp(`^test\\(".*${name}`, "m"));
-      } else if (line === "npx -y tsx hello.ts") continue; // steps.test.ts runs it
+      } else if (words[0] === "npm") assert.ok(scripts[words[2] ?? ""], line);
+      else if (line === "npx -y tsx hello.ts") continue; // steps.test.ts runs it
       else if (words[0] === "npx") {
         const [, , tool = ""] = words;
         assert.ok(line === "npx tsc" || read(".ci/run").includes(`npx -y ${tool}`), line);
