@@ -102,9 +102,9 @@ test("--keep-alive: an idle connection stays open for so long", async (t) => {
     start(t, ["--quiet"]),
     start(t, ["--quiet", "--keep-alive", "1"]),
   ]);
-  const long = await dial(t, byDefault.port, bytes("OPTIONS /"));
+  const long = await dial(t, byDefault.port, bytes(`OPTIONS ${BASE}/openapi.json`));
   assert.match(await long.receives(/\r\n\r\n/), /^Keep-Alive: timeout=75\r$/m);
-  const client = await dial(t, short.port, bytes("OPTIONS /"));
+  const client = await dial(t, short.port, bytes(`OPTIONS ${BASE}/openapi.json`));
   assert.match(await client.receives(/\r\n\r\n/), /^Keep-Alive: timeout=1\r$/m);
   const before = Date.now();
   assert.deepEqual(statuses(await client.closed), [204]);

@@ -12,7 +12,7 @@ import { readOptions } from "../../lib/options.ts";
 import { selfSigned } from "../tools/certificate.ts";
 import { newFolder } from "../tools/files.ts";
 import { blocksOf, blockUnder, read } from "../tools/pages.ts";
-import { ask, start, startProcess } from "../tools/start.ts";
+import { ask, BASE, start, startProcess } from "../tools/start.ts";
 
 const PAGE = "lib/wire/README.md";
 const under = (heading: string, language = "sh") => blockUnder(PAGE, heading, language);
@@ -206,7 +206,8 @@ test("a server that an npm script leaves in the background goes on without it", 
   child.stdin.end();
   await once(child, "exit");
   const [, url = ""] = /Listening on (\S+)/.exec(out) ?? [];
+  const address = new URL(`${BASE}/openapi.json`, url);
   for (const start = performance.now(); performance.now() - start < 2500;) { // two looks
-    assert.equal((await fetch(url)).status, 200);
+    assert.equal((await fetch(address)).status, 200);
   }
 });

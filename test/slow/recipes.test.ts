@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { cp, readFile, symlink, writeFile } from "node:fs/promises";
+import { cp, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -44,18 +44,8 @@ const side = (part: string, without: string) =>
 /** Makes a copy of the project with these changes. */
 async function changed(t: TestContext, places: readonly Place[]): Promise<string> {
   const folder = await newFolder(t);
-  for (
-    const name of [
-      "server.ts",
-      "lib",
-      "test",
-      "README.md",
-      "package.json",
-      "tsconfig.json",
-      ".github",
-      ".ci",
-    ]
-  ) {
+  for (const name of await readdir(ROOT)) {
+    if (name === "node_modules" || name === ".git") continue;
     await cp(ROOT + name, `${folder}/${name}`, { recursive: true });
   }
   await symlink(`${ROOT}node_modules`, `${folder}/node_modules`, "junction");
@@ -66,7 +56,8 @@ async function changed(t: TestContext, places: readonly Place[]): Promise<string
       continue;
     }
     const text = `\n${await readFile(path, "utf8")}`;
-    assert.ok(text.includes(`\n${before}`), `${file} has no such lines:\n${before}`);
+    const advice = "If you have followed the recipe here, delete it, and its tests in this file.";
+    assert.ok(text.includes(`\n${before}`), `${file} lacks these lines. ${advice}\n${before}`);
     await writeFile(path, text.replaceAll(`\n${before}`, () => `\n${after}`).slice(1));
   }
   return folder;

@@ -67,8 +67,11 @@ export const SERVER = new URL(text(find(DOCUMENT, "servers", "0", "url"))).pathn
 /** The document's item for a path below the server's, and the values of the path's parameters. */
 function place(path: string): { item?: unknown; values: Readonly<Record<string, string>> } {
   for (const [template, item] of Object.entries(members(DOCUMENT, "paths"))) {
+    const inPath = Object.keys(members(item)).flatMap((name) => parameters(item, name, "path"));
     const pattern = template.replaceAll(".", "\\.").replace(/\{(\w+)\}/g, (_, name: string) => {
-      const type = find(resolve(`#/components/parameters/${name}`), "schema", "type");
+      const parameter = inPath.find((parameter) => find(parameter, "name") === name);
+      assert.ok(parameter, `openapi.json: ${template} has no parameter ${name} in its path`);
+      const type = find(parameter, "schema", "type");
       return `(?<${name}>${type === "integer" ? "0*\\d{1,15}" : "[^/]+"})`;
     });
     const found = new RegExp(`^${pattern}$`).exec(path);

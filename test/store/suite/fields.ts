@@ -5,15 +5,16 @@ import { INITIAL } from "../../../lib/store/store.ts";
 import { FIELDS } from "../../../lib/todo/task.ts";
 import { type Kind, task, testUsers } from "../../tools/stores.ts";
 
-const VALUES: unknown[] = [true, false, 1, 2, "a", "b", "2026-11-22", null, ["a"], ["b"]];
+const DATES = ["2026-11-22", "2026-12-24"];
+const VALUES: unknown[] = [true, false, 1, 2, "a", "b", "", ...DATES, null, ["a"], ["b"]];
 
 /** Two values that a field may have, the first other than its initial one. */
 export function samplesOf(name: keyof typeof FIELDS): unknown[] {
   const [, is] = FIELDS[name];
   const initial: unknown = INITIAL[name];
-  const values = VALUES.filter((value) => is(value)).sort((value) => value === initial ? 1 : -1);
-  assert.ok(values.length > 1, `VALUES in test/store/suite/fields.ts has no two for ${name}`);
-  return values.slice(0, 2);
+  const others = VALUES.filter((value) => is(value) && value !== initial);
+  assert.ok(others.length > 0, `VALUES in test/store/suite/fields.ts has no new value for ${name}`);
+  return [...others, initial].slice(0, 2);
 }
 
 /** Makes a test of each field. */
