@@ -5,7 +5,7 @@ import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import { readMembers, type Rules } from "../../lib/http/members.ts";
 import { printJson } from "../../lib/http/reply.ts";
-import { ask, BASE, bytes, dial, ON_NODE, start } from "../tools/start.ts";
+import { ask, BASE, bytes, dial, ON_NODE, start, startProcess } from "../tools/start.ts";
 
 interface Book {
   readonly title: string;
@@ -165,6 +165,29 @@ test("content of 64 KiB is read; one byte more is 413, before all of it is sent"
     const head = (await client.receives(/\r\n\r\n/)).split("\r\n")[0];
     assert.match(head ?? "", new RegExp(`^HTTP/1.1 ${status} `), name);
   }
+});
+
+test("a request without content is answered at once, even if it is marked as JSON", async (t) => {
+  const { port } = await start(t, ["--quiet"]);
+  const head = bytes(CREATE, ["Content-Type: application/json", "Connection: close"]);
+  assert.match(await (await dial(t, port, head)).closed, / 400 [^]*the content is not JSON/);
+});
+
+test("a client of HTTP/1.0 gets no 100, which it would take for the response", async (t) => {
+  const { port } = await start(t, ["--quiet"]);
+  const fields = ["Content-Type: application/json", "Expect: 100-continue"];
+  const sent = bytes(CREATE, fields, TASK).replace("HTTP/1.1", "HTTP/1.0");
+  assert.match(await (await dial(t, port, sent)).closed, /^HTTP\/1.1 201 /);
+});
+
+test("a client that goes away in the middle of its content leaves a line in the log", async (t) => {
+  const server = await startProcess(t);
+  const fields = ["Content-Type: application/json", "Expect: 100-continue", "Content-Length: 99"];
+  const client = await dial(t, server.port, bytes(CREATE, fields));
+  await client.receives(/ 100 Continue/); // it reads the content now
+  client.socket.write(TASK);
+  client.reset();
+  await server.prints(/"POST \S*\/tasks HTTP\/1.1" 400 \d+\n/);
 });
 
 test("content that arrives in pieces, while a password is checked, is read whole", async (t) => {

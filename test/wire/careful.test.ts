@@ -111,6 +111,11 @@ holds("requests before a malformed one get their responses first", async (t, ser
   assert.deepEqual(titles(text), ["kept", "kept"]);
 });
 
+holds("an unknown method behind another request is 501", async (t, server) => {
+  const packet = bytes(`GET ${TASK_1}`) + bytes("BREW /");
+  assertRefused(await (await dial(t, server.port, packet)).closed, 200, 501);
+}, ON_BUN && "Bun's own parser takes it for malformed: 400");
+
 // Refusals: one response in JSON; then the connection ends if the client asked so, or if it must.
 
 const REFUSALS: [name: string, request: string, status: number, skip?: string | false][] = [
