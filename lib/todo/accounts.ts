@@ -73,8 +73,7 @@ export class Accounts {
     { password, email }: UserFields,
     client: Client,
   ): Promise<User | undefined> {
-    // Before the hash, which takes long.
-    if (await this.store.user(username, client) !== undefined) return undefined;
+    // A taken name costs a hash, too: otherwise names could be tried out fast.
     const hash = await this.hash(password, client);
     const user = await this.store.addUser(username, { password: hash, email }, client);
     if (user !== undefined) this.#remember(user, proofOf(basic({ username, password }), client));

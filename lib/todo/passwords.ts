@@ -43,7 +43,7 @@ export class Passwords {
       if (!isSame(await hashed(password, cost, salt), whole)) return undefined;
       return cost === this.#cost ? hash : await hashed(password, this.#cost);
     };
-    return await this.#queue.take(client, work, (kept) => kept === undefined);
+    return await this.#queue.take(client, work, (kept) => kept !== undefined);
   }
 
   /** Whether new hashes cost as much as this one. */

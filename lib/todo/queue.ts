@@ -1,4 +1,4 @@
-// Does one piece of slow work at a time, and gives each network a fair share of the turns.
+// Does one piece of slow work at a time, in a fair order: who erred most recently waits longest.
 
 import { isIPv6 } from "node:net";
 import { performance } from "node:perf_hooks";
@@ -6,119 +6,96 @@ import type { Client } from "../http/call.ts";
 import { HttpError } from "../http/reply.ts";
 
 export const MOST = 16; // jobs that wait
-export const MOST_EACH = 8; // jobs of one network that wait
 export const PATIENCE_MS = 4000; // then a job that still waits is refused
-export const REST_MS = 3000; // after wasted work: then the CPU belongs to other requests
-export const MOST_SUSPECTS = 100; // networks; the latest are kept
+export const REST_MS = 3000; // for a network, after its own error
+const MOST_REST_MS = 1000; // for the CPU, after any error
+export const MOST_ERRED = 1000; // networks; the latest are kept
 
-/** Work that waits for its turn. */
+const TOO_MANY = new HttpError(429, "many passwords wait to be checked; try again", {
+  "Retry-After": "5",
+});
+
+/** Work that waits for its turn. `settle` begins or refuses it. */
 interface Job {
   readonly client: Client;
-  readonly since: number;
-  begin(): void;
-  refuse(): void;
+  readonly network: string;
+  settle(refusal?: HttpError): void;
 }
 
 /**
- * Networks take turns. After wasted work, such as the check of a wrong password, the machine rests,
- * and the network that it was for becomes a suspect. Only suspects wait for the end of a rest, so a
- * flood from a few networks keeps nobody else waiting.
+ * A network errs when it sends a wrong password; a right one makes up for it. The next job is of
+ * the network that erred longest ago, or never; among equals, networks take turns. After an error
+ * the CPU belongs to other requests for as long as the work took.
  */
 export class FairQueue {
-  readonly #lines = new Map<string, Job[]>(); // by network, in the order of their turns
-  readonly #suspects = new Set<string>();
+  readonly #erred = new Map<string, number>(); // when each network last erred, the latest last
+  readonly #waiting = new Set<Job>(); // in the order of their turns
+  #last = ""; // the network that had the last turn: its next one comes after all others
   #busy = false;
-  #last = ""; // the network that had the last turn
-  #rest: NodeJS.Timeout | undefined;
+  #restUntil = 0; // for the CPU
+  #timer: NodeJS.Timeout | undefined;
 
-  /** Does the work when its turn has come. Throws 429. */
-  async take<T>(
-    client: Client,
-    work: () => Promise<T>,
-    wasted: (result: T) => boolean = () => false,
-  ): Promise<T> {
+  /** Does the work when its turn has come. `isRight` judges a password. Throws 429. */
+  async take<T>(client: Client, work: () => Promise<T>, isRight?: (done: T) => boolean) {
+    const network = networkOf(client.address);
     await new Promise<void>((begin, reject) => {
-      const since = performance.now();
-      this.#add({ client, since, begin, refuse: () => reject(tooMany()) });
+      const settle = (refusal?: HttpError) => {
+        clearTimeout(patience);
+        this.#waiting.delete(job);
+        refusal === undefined ? begin() : reject(refusal);
+      };
+      const patience = setTimeout(settle, PATIENCE_MS, TOO_MANY);
+      const job: Job = { client, network, settle };
+      this.#waiting.add(job);
       this.#next();
     });
+    const begun = performance.now();
     try {
-      const result = await work();
-      if (wasted(result)) this.#restAfter(networkOf(client.address));
-      return result;
+      const done = await work();
+      if (isRight !== undefined) this.#judge(network, isRight(done), begun);
+      return done;
     } finally {
       this.#busy = false;
       this.#next();
     }
   }
 
-  /** If there is no room, the newest job of the longest line is refused: perhaps this one. */
-  #add(job: Job): void {
-    this.#dropLapsed();
-    const network = networkOf(job.client.address);
-    const own = this.#lines.get(network) ?? [];
-    this.#lines.set(network, own);
-    own.push(job);
-    const lines = [...this.#lines.values()];
-    const waiting = lines.reduce((sum, { length }) => sum + length, 0);
-    if (waiting <= MOST && own.length <= MOST_EACH) return;
-    const longest = lines.reduce((a, b) => b.length > a.length ? b : a, own);
-    longest.pop()?.refuse();
+  #judge(network: string, right: boolean, begun: number): void {
+    const now = performance.now();
+    this.#erred.delete(network);
+    if (!right) this.#erred.set(network, now);
+    if (!right) this.#restUntil = now + Math.min(now - begun, MOST_REST_MS);
+    const [oldest = ""] = this.#erred.keys();
+    if (this.#erred.size > MOST_ERRED) this.#erred.delete(oldest);
   }
 
-  /** Begins the next job, if there is one that may begin now. */
+  /** Begins the next job, if it may begin now. If too many jobs wait, refuses one. */
   #next(): void {
-    if (this.#busy) return;
-    this.#dropLapsed();
-    const served = this.#lines.get(this.#last);
-    this.#lines.delete(this.#last); // its next turn comes after all others
-    if (served !== undefined) this.#lines.set(this.#last, served);
-    const networks = [...this.#lines.keys()];
-    const trusted = networks.find((network) => !this.#suspects.has(network));
-    const network = trusted ?? (this.#rest === undefined ? networks[0] : undefined);
-    if (network === undefined) {
-      if (networks.length > 0) this.#rest?.ref(); // a job waits for its end
-      return;
+    clearTimeout(this.#timer);
+    for (const job of [...this.#waiting]) {
+      if (job.client.gone) job.settle(TOO_MANY);
+      else if (job.network === this.#last && this.#waiting.delete(job)) this.#waiting.add(job);
     }
+    const jobs = [...this.#waiting];
+    const lastError = ({ network }: Job) => this.#erred.get(network) ?? -REST_MS;
+    const size = ({ network }: Job) => jobs.filter((job) => job.network === network).length;
+    const isWorse = (a: Job, b: Job) => lastError(a) - lastError(b) || size(a) - size(b);
+    if (jobs.length > MOST) jobs.reduce((a, b) => isWorse(a, b) > 0 ? a : b).settle(TOO_MANY);
+    if (this.#busy || jobs.length === 0) return;
+    const next = jobs.reduce((a, b) => lastError(b) < lastError(a) ? b : a);
+    const rest = Math.max(this.#restUntil, lastError(next) + REST_MS) - performance.now();
+    if (rest > 0) return void (this.#timer = setTimeout(() => this.#next(), rest));
     this.#busy = true;
-    this.#last = network;
-    this.#lines.get(network)?.shift()?.begin();
-  }
-
-  #restAfter(network: string): void {
-    this.#suspects.delete(network); // to come last again
-    this.#suspects.add(network);
-    const [oldest = ""] = this.#suspects;
-    if (this.#suspects.size > MOST_SUSPECTS) this.#suspects.delete(oldest);
-    clearTimeout(this.#rest);
-    this.#rest = setTimeout(() => {
-      this.#rest = undefined;
-      this.#next();
-    }, REST_MS).unref();
-  }
-
-  /** Refuses the jobs that waited too long, or whose client has gone. */
-  #dropLapsed(): void {
-    const oldest = performance.now() - PATIENCE_MS;
-    for (const [network, line] of this.#lines) {
-      const kept = line.filter((job) => {
-        const keep = !job.client.gone && job.since > oldest;
-        if (!keep) job.refuse();
-        return keep;
-      });
-      if (kept.length > 0) this.#lines.set(network, kept);
-      else this.#lines.delete(network);
-    }
+    this.#last = next.network;
+    next.settle();
   }
 }
 
-const tooMany = () =>
-  new HttpError(429, "many passwords wait to be checked; try again", { "Retry-After": "5" });
-
-/** Clients that share their turns: an IPv4 address, or the /64 network of an IPv6 address. */
+/** Clients that share their turns: an IPv4 address, or the /56 network of an IPv6 address. */
 export function networkOf(address: string): string {
   const ip = address.replace(/^::ffff:(?=\d+\.)/i, "");
   if (!isIPv6(ip)) return ip;
   const zeros = "0:".repeat(9 - ip.split(":").length);
-  return ip.replace("::", `:${zeros}`).split(":").slice(0, 4).join(":");
+  const groups = ip.replace("::", `:${zeros}`).split(":").slice(0, 4);
+  return groups.map((group) => group.padStart(4, "0")).join("").slice(0, 14);
 }
