@@ -12,20 +12,30 @@ export const FIELDS = [...TEXTS, "done"];
 
 const STRANGER = "Something else answered for the server.";
 
+/** Whether a task has the texts and the state of another, or those of them that are given. */
+export const isLike = (task, given) =>
+  FIELDS.every((name) => !(name in given) || task[name] === given[name]);
+
 /** A failure to show to a person. Status 0: there was no proper response. */
 export class Problem extends Error {
   retryAfter = 0; // seconds
   fields = {}; // a sentence for each wrong one
   now; // the task, if it has changed since it was shown
+  isUnsure = false; // whether a new task was saved all the same
 
   constructor(status, message, more) {
     super(message);
     Object.assign(this, { status, ...more });
   }
 
+  /** Whether the server has said no. Otherwise it may have done what it was asked. */
+  get isRefusal() {
+    return this.status >= 400 && this.status < 500;
+  }
+
   /** What is wrong and, if it may pass, when to try again. */
   get advice() {
-    if (this.status > 0 && this.status < 500 && this.status !== 429) return this.message;
+    if (this.isRefusal && this.status !== 429) return this.message;
     return `${this.message} Try again in ${this.retryAfter ? `${this.retryAfter} s` : "a moment"}.`;
   }
 }
@@ -34,6 +44,9 @@ export class Problem extends Error {
 export class Service {
   #authorization; // here and nowhere else: closing the page forgets it
   #account;
+  #known = new Set(); // the uris of all tasks that were seen
+  #lost = new Map(); // new tasks that may be saved, and the uris that were known before
+  #changes = new WeakMap(); // what becomes of a task by a change that is sent
 
   constructor({ username, password }) {
     this.username = username;
@@ -46,35 +59,95 @@ export class Service {
     const { status, fields, content } = await this.#ask("GET", uri, { tag, signal });
     if (status === 304) return undefined;
     if (!Array.isArray(content.tasks)) throw new Problem(0, STRANGER);
+    for (const task of content.tasks) this.#known.add(task.uri);
     const links = [...(fields.get("Link") ?? "").matchAll(/<(.*?)>; rel="(.*?)"/g)]; // RFC 8288
     return {
       uri,
       tasks: content.tasks,
       tag: fields.get("ETag"),
-      total: Number(fields.get("X-Total-Count")),
+      total: Number(fields.get("X-Total-Count") ?? content.tasks.length),
       links: Object.fromEntries(links.map(([, address, relation]) => [relation, address])),
     };
   }
 
+  /** Adds a task. If a response was lost, it looks for the task before it sends it again. */
   async add(content) {
-    return taskOf(await this.#ask("POST", TASKS, { content }));
+    const name = JSON.stringify(content);
+    const known = new Set(this.#known);
+    try {
+      const saved = await this.#findLost(name, content);
+      if (saved) return saved;
+      const added = taskOf(await this.#ask("POST", TASKS, { content }));
+      for (const uris of [this.#known, this.#lost.get(name)]) uris?.add(added.uri);
+      return added;
+    } catch (problem) {
+      if (problem.isRefusal) throw problem;
+      if (!this.#lost.has(name)) this.#lost.set(name, known);
+      try {
+        const saved = await this.#findLost(name, content);
+        if (saved) return saved;
+      } catch {
+        problem.isUnsure = true;
+      }
+      throw problem;
+    }
+  }
+
+  /** The task that an earlier try has left, if it has. */
+  async #findLost(name, content) {
+    const known = this.#lost.get(name);
+    if (!known) return undefined;
+    const [start] = /^.{0,50}/su.exec(content.title);
+    const { tasks } = await this.list(`${TASKS}?${new URLSearchParams({ title_prefix: start })}`);
+    const found = tasks.find((task) => !known.has(task.uri) && isLike(task, content));
+    if (found) this.#lost.delete(name);
+    return found;
   }
 
   /** Changes a task that is still as it was shown. Otherwise throws how it is `now`. */
   async update(shown, content) {
-    return taskOf(await this.#askIfUnchanged("PUT", shown, content));
+    const base = await this.#latest(shown);
+    const change = this.#put(base, content);
+    const failed = () => {
+      this.#changes.delete(base);
+      return base;
+    };
+    this.#changes.set(base, change.catch(failed));
+    return change;
+  }
+
+  async #put(base, content) {
+    try {
+      return taskOf(await this.#askIfUnchanged("PUT", base, content));
+    } catch (problem) {
+      // It is as it should be: an earlier response was lost.
+      if (problem.now && isLike(problem.now, content)) return problem.now;
+      throw problem;
+    }
   }
 
   /** Deletes a task, likewise. */
-  remove(shown) {
-    return this.#askIfUnchanged("DELETE", shown);
+  async remove(shown) {
+    return this.#askIfUnchanged("DELETE", await this.#latest(shown));
   }
 
-  /** The tag of a task that is as it was shown. A list has one tag for all. */
-  async tagOf(shown) {
+  /** Reads the tag of a task that is as it was shown. A list has one tag for all. */
+  async readTag(shown) {
+    const task = await this.#latest(shown);
+    task.tag ??= await this.#tagOf(task);
+  }
+
+  async #tagOf(shown) {
     const now = taskOf(await this.#ask("GET", shown.uri));
-    if (FIELDS.every((name) => now[name] === shown[name])) return now.tag;
+    if (isLike(now, shown)) return now.tag;
     throw new Problem(412, "It was changed elsewhere. Now it is like this.", { now });
+  }
+
+  /** What one's own changes have made of a task, once those under way have ended. */
+  async #latest(shown) {
+    let task = shown;
+    while (this.#changes.has(task)) task = await this.#changes.get(task);
+    return task;
   }
 
   async changePassword(password) {
@@ -91,7 +164,7 @@ export class Service {
   async #askIfUnchanged(method, shown, content) {
     for (let { tag } = shown, tries = 0; tries < 3; tag = undefined, tries++) {
       try {
-        tag ??= await this.tagOf(shown);
+        tag ??= await this.#tagOf(shown);
         return await this.#ask(method, shown.uri, { tag, content });
       } catch (problem) {
         if (problem.status !== 412 || problem.now) throw problem;
@@ -147,7 +220,9 @@ async function send(request) {
   try {
     const response = await fetch(request);
     const { ok, status, headers: fields } = response;
-    const content = await response.json().catch(() => undefined); // such as a proxy's HTML
+    const content = await response.json().catch((error) => {
+      if (!(error instanceof SyntaxError)) throw error; // it has broken off
+    }); // undefined for a proxy's HTML
     return { ok, status, fields, content };
   } catch { // not a bug: the request is well made
     throw new Problem(0, "The server can’t be reached.");
@@ -155,7 +230,7 @@ async function send(request) {
 }
 
 function problemOf({ status, fields, content }) {
-  const { error, message, fields: wrong = {} } = content ?? {};
+  const { error, message, fields: wrong } = content ?? {};
   if (status === 401 || error === "Unauthorized access") {
     const words = "The username or the password is wrong.";
     return new Problem(401, words, { fields: { password: words } });
@@ -164,11 +239,14 @@ function problemOf({ status, fields, content }) {
     const retryAfter = secondsOf(fields.get("Retry-After"));
     return new Problem(status, "The server is busy.", { retryAfter });
   }
-  if (!error) return new Problem(0, `The server answers ${status}.`); // or a proxy does
+  // A gateway may answer, too, with JSON of its own.
+  if (!error || typeof error !== "string") return new Problem(0, `The server answers ${status}.`);
   if (status === 404) return new Problem(404, "It was deleted elsewhere.");
-  const words = sentence(message ?? error);
+  const words = sentence(`${message ?? error}`);
   if (status === 409) return new Problem(409, words, { fields: { username: words } });
-  const named = Object.entries(wrong).map(([name, part]) => [name, sentence(`${name} ${part}`)]);
+  const named = Object.entries(wrong ?? {}).map((
+    [name, part],
+  ) => [name, sentence(`${name} ${part}`)]);
   return new Problem(status, words, { fields: Object.fromEntries(named) });
 }
 

@@ -11,13 +11,22 @@ const { signIn, registration, showRegistration, passwordForm, deletion } = parts
 
 addEventListener("signedout", () => {
   pause();
-  leave("You are signed out: your password was changed, or your account is gone.");
+  leave("You are signed out: your password was changed, or your account is gone.", who.textContent);
 });
 
-onSubmit(signIn, ({ username, password }) => enter(username.value, password.value));
+// Phones add a blank to a name that they complete.
+onSubmit(signIn, ({ username, password }) => enter(username.value.trim(), password.value));
 
-onSubmit(registration, async ({ username: { value: username }, password, email }) => {
-  await register({ username, password: password.value, email: email.value });
+let registered; // the name that an earlier try may have registered
+onSubmit(registration, async ({ username: { value }, password, email }) => {
+  const username = value.trim();
+  try {
+    await register({ username, password: password.value, email: email.value });
+    registered = username;
+  } catch (problem) {
+    if (!problem.isRefusal) registered = username;
+    if (problem.status !== 409 || registered !== username) throw problem;
+  }
   await enter(username, password.value);
 });
 
@@ -64,13 +73,14 @@ async function enter(username, password) {
   parts.add.elements.title.focus();
 }
 
-function leave(words) {
+function leave(words, username = "") {
   document.querySelector("dialog[open]")?.close();
   forget();
   setConnection("");
   say("");
   welcome.hidden = false;
   account.hidden = parts.list.hidden = true;
+  signIn.elements.username.value = username;
   showForm(signIn);
   farewell.textContent = words;
 }
@@ -87,9 +97,13 @@ function showForm(form) {
   other.reset();
   other.hidden = true;
   form.hidden = false;
-  form.elements.username.focus();
+  const { username, password } = form.elements;
+  (username.value ? password : username).focus();
 }
 
-parts.tooOld.remove();
-welcome.hidden = false;
-showRegistration.hidden = !await mayRegister().catch(() => true);
+// What the scripts need, and browsers have had for the shortest time.
+if (AbortSignal.any && AbortSignal.timeout && welcome.showPopover && "ariaBusy" in welcome) {
+  parts.tooOld.remove();
+  welcome.hidden = false;
+  showRegistration.hidden = !await mayRegister().catch(() => true);
+}

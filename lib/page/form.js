@@ -7,28 +7,41 @@ let errors = 0;
 /** Calls `submit` with the elements of a valid form. Shows a Problem that it throws. */
 export function onSubmit(form, submit) {
   form.noValidate = true; // a browser's own messages soon go away
+  for (const field of form.querySelectorAll("[required]")) {
+    field.required = false; // otherwise it is invalid before anything is sent
+    field.ariaRequired = "true";
+  }
   let isAgain; // sent again during a request
   form.onsubmit = async (event) => {
     event.preventDefault();
     clearErrors(form);
-    for (const field of form.querySelectorAll("[required]")) {
+    for (const field of form.querySelectorAll("[aria-required]")) {
+      if (field.type === "checkbox" && !field.checked) field.setCustomValidity("Please tick this.");
       if (field.value.trim() === "") field.setCustomValidity("Please fill in this field.");
     }
     if (!isValid(form)) return;
     isAgain = isBusy(form);
     if (isAgain) return;
+    const sent = textOf(form);
     try {
       await whileBusy(form, () => submit(form.elements));
+      isAgain &&= isTyped(form); // a double click counts once
     } catch (problem) {
-      isAgain = false;
-      showProblem(form, problem);
+      isAgain &&= textOf(form) !== sent; // it was corrected meanwhile
+      if (!isAgain) showProblem(form, problem);
     }
-    if (isAgain && isTyped(form)) form.requestSubmit(); // a double click counts once
+    if (isAgain) form.requestSubmit();
   };
+  form.addEventListener("keydown", (event) => {
+    const isSent = event.key === "Enter" && (event.ctrlKey || event.metaKey);
+    if (isSent && event.target.matches("textarea")) form.requestSubmit();
+  });
   form.onreset = () => clearErrors(form);
   form.oninput = ({ target }) => clearError(target);
   form.addEventListener("invalid", ({ target }) => showError(target), { capture: true });
 }
+
+const textOf = (form) => JSON.stringify([...new FormData(form)]);
 
 export const isBusy = (element) => element.ariaBusy === "true";
 

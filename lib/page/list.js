@@ -1,7 +1,7 @@
 // Which tasks are shown: all, some, a page of them. The list is read again and again.
 
 import { TASKS } from "./api.js";
-import { isDeleting, settle } from "./deletion.js";
+import { forgetDeleted, isDeleting, settle } from "./deletion.js";
 import { clearOutbox, isUnsent } from "./outbox.js";
 import * as poll from "./poll.js";
 import { begin, end, isOpen, service, writes } from "./session.js";
@@ -17,7 +17,11 @@ let typing; // a timer
 
 const all = () => new URL(`${TASKS}?per_page=20`);
 // The page's own address has the query of its list: Back, reload and links work.
-const addressed = () => new URL(TASKS + (location.search || all().search));
+function addressed() {
+  const uri = new URL(TASKS + location.search);
+  if (!uri.searchParams.has("per_page")) uri.searchParams.set("per_page", 20);
+  return uri;
+}
 const asked = (name) => new URL(wanted).searchParams.get(name);
 
 filter.onsubmit = (event) => event.preventDefault();
@@ -28,20 +32,19 @@ filter.oninput = () => {
 pages.onsubmit = turnPage;
 poll.readWith(read);
 addEventListener("added", ({ detail }) => showAdded(detail));
-addEventListener("popstate", () => isOpen && visitAddress(addressed()));
+addEventListener("popstate", () => isOpen ? visitAddress(addressed()) : service || hideQuery());
 // A page that is hidden may never run again.
 document.addEventListener("visibilitychange", () => document.hidden && settle());
 
 /** Shows the list of a user, or throws a Problem. */
 export async function open(user) {
   if (service && service.username !== user.username) leave();
-  let uri = addressed();
-  await user.list(uri).catch((problem) => {
-    if (problem.status !== 400) throw problem;
-    uri = all(); // whatever the page's address says
-  });
+  wanted = addressed().href;
+  const page = await load(user);
   begin(user);
-  await visitAddress(uri);
+  if (page) show(page);
+  showFilter(wanted);
+  poll.now();
 }
 
 /** Forgets the list. Tasks that look deleted are deleted. */
@@ -52,18 +55,21 @@ export function leave() {
   seen = NONE;
   clearOutbox();
   end();
-  history.replaceState(null, "", location.pathname); // the query may be private
+  hideQuery();
 }
+
+const hideQuery = () => history.replaceState(null, "", location.pathname); // it may be private
 
 /** Whether closing the page would lose something. */
 export const isUnsaved = () => isUnsent() || isDeleting() || view.isUnsaved();
 
 /** Shows the page of a new task: the last one. */
 async function showAdded({ uri, title }) {
-  await poll.now();
-  if (seen.links.next && writes === 0) await visit(seen.links.last);
+  let isRead = await poll.now();
+  if (seen.links.next && writes === 0) isRead = await visit(seen.links.last);
   if (writes > 0 || !isOpen) return; // another page will be shown
-  say(`Added ${quote(title)}.${view.isShown(uri) ? "" : " It isn’t among these."}`);
+  const isMissing = isRead && !view.isShown(uri);
+  say(`Added ${quote(title)}.${isMissing ? " It isn’t among these." : ""}`);
 }
 
 function visitFiltered() {
@@ -76,10 +82,13 @@ function visitFiltered() {
 }
 
 function visitAddress(uri) {
-  for (const name of ["done", "q"]) {
-    filter.elements[name].value = uri.searchParams.get(name) ?? "";
-  }
+  showFilter(uri);
   return visit(uri, "replaceState");
+}
+
+function showFilter(uri) {
+  const { searchParams } = new URL(uri);
+  for (const name of ["done", "q"]) filter.elements[name].value = searchParams.get(name) ?? "";
 }
 
 /** Shows another page, or other tasks. `step` is for the browser's history. */
@@ -89,7 +98,7 @@ async function visit(uri, step = "pushState") {
   const { search } = new URL(uri);
   if (search !== location.search) history[step](null, "", search);
   tasks.ariaBusy = "true";
-  await poll.now();
+  return await poll.now();
 }
 
 async function turnPage(event) {
@@ -97,9 +106,11 @@ async function turnPage(event) {
   const { value } = event.submitter;
   const uri = value ? seen.links[value] : new URL(wanted);
   if (!uri) return;
+  number.value = number.valueAsNumber; // not 01
   if (!value) uri.searchParams.set("page", number.value);
   await visit(uri);
-  if (!pages.contains(document.activeElement)) return;
+  const at = document.activeElement; // in Safari, a button that is clicked doesn't get the focus
+  if (at !== document.body && !pages.contains(at)) return;
   filter.scrollIntoView();
   tasks.focus({ preventScroll: true });
   announce(tasks.ariaLabel);
@@ -107,25 +118,39 @@ async function turnPage(event) {
 
 /** One round of polling. */
 async function read(signal) {
-  const tag = wanted === seen.uri ? seen.tag : undefined;
-  let page = await service.list(wanted, { tag, signal });
-  if (page?.tasks.length === 0 && page.total > 0) { // the last task of this page is gone
-    page = await service.list(page.links.last ?? all().href, { signal });
-  }
-  const open = page && await countOpen(page, signal);
+  const page = await load(service, signal);
   if (signal.aborted) return;
   tasks.ariaBusy = null;
-  if (!page) return;
-  if (wanted !== page.uri) history.replaceState(null, "", new URL(page.uri).search);
-  wanted = page.uri;
-  seen = { ...page, open };
-  view.show(seen);
+  forgetDeleted();
+  if (page) show(page);
 }
 
-async function countOpen({ links, tasks }, signal) {
-  if (asked("done")) return undefined;
+/** The page that is wanted, or the nearest one. Undefined if it is still as it was seen. */
+async function load(user, signal) {
+  const tag = wanted === seen.uri ? seen.tag : undefined;
+  let page = await user.list(wanted, { tag, signal }).catch((problem) => {
+    if (problem.status !== 400) throw problem; // the page's address may say anything
+    showFilter(all());
+    return user.list(all().href, { signal });
+  });
+  if (page?.tasks.length === 0 && page.total > 0) { // the last task of this page is gone
+    page = await user.list(page.links.last ?? all().href, { signal });
+  }
+  return page && { ...page, open: await countOpen(user, page, signal) };
+}
+
+async function countOpen(user, { uri, links, tasks }, signal) {
+  if (new URL(uri).searchParams.has("done")) return undefined;
   if (!links.last) return tasks.filter(({ done }) => !done).length;
   const open = new URL(links.last);
   open.searchParams.set("done", "false");
-  return (await service.list(open, { signal })).total;
+  return (await user.list(open, { signal })).total;
+}
+
+function show(page) {
+  const { search } = new URL(page.uri);
+  if (search !== location.search) history.replaceState(null, "", search);
+  wanted = page.uri;
+  seen = page;
+  view.show(page);
 }

@@ -8,8 +8,22 @@ import { parts, quote, tell } from "./status.js";
 const { add: form, outbox, unsent } = parts;
 const { title } = form.elements;
 let waiting = [];
+let offer; // to add pasted lines as tasks
+
+// Pasted lines become one title, or a task each, as the user likes.
+title.onpaste = ({ clipboardData }) => {
+  offer?.remove();
+  const lines = clipboardData.getData("text").split(/[\r\n]+/)
+    .map((line) => line.replace(/^\s*[-*•]\s/, "").trim()).filter(Boolean);
+  if (lines.length < 2 || title.value) return;
+  offer = addRow("status", `${lines.length} lines are pasted.`, `Add ${lines.length} tasks`, () => {
+    form.reset();
+    for (const line of lines) add({ ...textsIn(form), title: line });
+  });
+};
 
 onSubmit(form, () => {
+  offer?.remove();
   add(textsIn(form));
   form.reset();
   title.focus();
@@ -51,18 +65,27 @@ async function sendOne(task) {
 
 /** Puts a task into the form; or below it, while another one is typed. */
 export function bringBack(task, problem) {
+  if (problem.isUnsure) problem.message += " Perhaps it is saved: Add looks for it first.";
   if (!isTyped(form) && !unsent.hasChildNodes()) {
     for (const name of TEXTS) form.elements[name].value = task[name];
     return showProblem(form, problem);
   }
-  const [row, again] = ["p", "button"].map((name) => document.createElement(name));
-  row.role = "alert";
-  again.textContent = "Add again";
-  again.onclick = () => {
+  const what = problem.isUnsure ? ":" : " isn’t saved.";
+  const words = `${quote(task.title)}${what} ${problem.message}`;
+  addRow("alert", words, "Add again", () => add(task));
+}
+
+/** Adds a row below the form, with a button that ends it. */
+function addRow(role, words, label, act) {
+  const [row, button] = ["p", "button"].map((name) => document.createElement(name));
+  row.role = role;
+  button.textContent = label;
+  button.onclick = () => {
     row.remove();
     title.focus();
-    add(task);
+    act();
   };
-  row.append(`${quote(task.title)} isn’t saved. ${problem.message} `, again);
+  row.append(`${words} `, button);
   unsent.append(row);
+  return row;
 }

@@ -23,7 +23,7 @@ export function stop() {
   clearTimeout(timer);
 }
 
-/** Starts a round at once; others follow. */
+/** Starts a round at once; others follow. Resolves with whether it succeeded. */
 export function now() {
   failures = 0; // somebody waits
   return round();
@@ -43,9 +43,12 @@ async function round() {
   } catch (problem) {
     if (signal.aborted) return;
     if (problem.status === 401) return tell("signedout");
-    if (!(problem instanceof Problem)) reportError(problem); // a bug is for the console
+    const isBug = !(problem instanceof Problem);
+    if (isBug) reportError(problem); // for the console
     wait = Math.max(Math.min(2 ** failures++, 30), problem.retryAfter ?? 0);
-    setConnection(`${problem.message} Trying again…`);
+    const words = isBug ? "Something went wrong in this page." : problem.message;
+    setConnection(`${words} Trying again…`);
   }
   timer = setTimeout(round, wait * 1000);
+  return failures === 0;
 }

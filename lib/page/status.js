@@ -33,10 +33,10 @@ export function setConnection(words) {
   show(connection, words);
 }
 
-/** Says what went wrong, and with which task, if any. Throws what is a bug. */
-export function sayProblem(problem, title) {
+/** Says what went wrong, and with what, if that isn't clear. Throws what is a bug. */
+export function sayProblem(problem, what) {
   if (!(problem instanceof Problem)) throw problem;
-  say(title === undefined ? problem.advice : `${quote(title)}: ${problem.advice}`);
+  say(what ? `${what} ${problem.advice}` : problem.advice);
 }
 
 /** A title in quotation marks, cut if it is very long. */

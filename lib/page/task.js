@@ -1,14 +1,15 @@
 // A task on the screen: shown, ticked, edited in place.
 
-import { FIELDS, Problem, TEXTS } from "./api.js";
+import { FIELDS, isLike, Problem, TEXTS } from "./api.js";
 import { LONG_ENOUGH, offerUndo } from "./deletion.js";
 import { changesIn, clearErrors, isBusy, isTyped, onSubmit, textsIn, whileBusy } from "./form.js";
 import { bringBack } from "./outbox.js";
 import { service, write } from "./session.js";
-import { parts, quote, sayProblem, tell } from "./status.js";
+import { announce, parts, quote, sayProblem, tell } from "./status.js";
 
-// It ends before a space or the end of a sentence.
-const ADDRESS = /(\bhttps?:\/\/[^\s<>"]*[^\s<>".,;:!?()'’”\]])/i;
+// A run of characters that begins with an address. Marks of a sentence may follow in it.
+const RUN = /(\bhttps?:\/\/[^\s<>"。、，；：！？「」（）]+)/i;
+const MARKS = ".,;:!?'’”[](";
 
 export class Row {
   element = parts.row.content.cloneNode(true).firstElementChild;
@@ -20,7 +21,7 @@ export class Row {
   #fields = TEXTS.map((name) => this.#editor.elements[name]);
   #task; // as it is shown
   #base; // as it was when editing began, or at the last save
-  #isTicking = false;
+  #sent; // the texts that are being saved
   #heldUntil = 0; // for a tick to be undone
 
   constructor(task) {
@@ -30,12 +31,13 @@ export class Row {
     };
     this.#part("text").ondblclick = ({ target }) => target.closest("a") || this.#open();
     this.#edit.onclick = () => this.#open();
-    this.#delete.onclick = () => this.#remove();
+    this.#delete.onclick = () => offerUndo([this.#task], this.#delete);
     onSubmit(this.#editor, () => this.#save());
-    this.#editor.onkeydown = ({ key, isComposing }) => {
-      if (key === "Escape" && !isComposing) this.#close();
+    this.#editor.onkeydown = ({ key, isComposing, keyCode }) => {
+      // In Safari, only 229 tells that the key ends a composition.
+      if (key === "Escape" && !isComposing && keyCode !== 229) this.#cancel();
     };
-    this.#part("cancel").onclick = () => this.#close();
+    this.#part("cancel").onclick = () => this.#cancel();
     this.show(task);
   }
 
@@ -45,43 +47,52 @@ export class Row {
 
   /** Whether the row must stay, even if it isn't in the list. */
   get isHeld() {
-    return this.#view.hidden || this.#isTicking || isBusy(this.#editor) ||
-      Date.now() < this.#heldUntil;
+    return this.isOpen || isBusy(this.element) || isBusy(this.#editor) ||
+      performance.now() < this.#heldUntil;
+  }
+
+  /** Whether its editor is open. */
+  get isOpen() {
+    return !this.#editor.hidden;
+  }
+
+  /** It need not stay any more. */
+  release() {
+    this.#heldUntil = 0;
   }
 
   /** Whether closing the page would lose something. */
   get isUnsaved() {
-    return isBusy(this.#editor) || !this.#editor.hidden && isTyped(this.#editor);
+    return isBusy(this.#editor) || this.isOpen && isTyped(this.#editor);
   }
 
   /** Shows the task as it is now. What is being typed stays. */
   show(task) {
+    // An object that reads the same stays: it has its tag, and changes under way begin at it.
+    if (this.#task && isLike(task, this.#task)) return;
     const { title, done } = this.#task = task;
     for (const name of TEXTS) {
       const shown = this.#part(name);
       if (shown.textContent !== task[name]) shown.replaceChildren(...linked(task[name]));
     }
     this.element.classList.toggle("done", done);
-    if (!this.#isTicking) this.#box.checked = done;
+    if (!isBusy(this.element)) this.#box.checked = done;
     this.#box.ariaLabel = quote(title);
     this.#edit.ariaLabel = `Edit ${quote(title)}`;
     this.#delete.ariaLabel = `Delete ${quote(title)}`;
   }
 
   async #tick() {
-    if (this.#isTicking) return; // #sendTick looks again
-    this.#isTicking = true;
+    if (isBusy(this.element)) return; // #sendTick looks again
     try {
       await whileBusy(this.element, () => this.#sendTick());
     } catch (problem) {
       if (problem.now) this.show(problem.now);
-      sayProblem(problem, this.#task.title);
-    } finally {
-      this.#isTicking = false;
+      sayProblem(problem, `${quote(this.#task.title)}:`);
     }
     this.#box.checked = this.#task.done;
     // Whatever the filter, the row stays long enough to undo the tick.
-    this.#heldUntil = Date.now() + LONG_ENOUGH;
+    this.#heldUntil = performance.now() + LONG_ENOUGH;
     setTimeout(tell, LONG_ENOUGH + 100, "changed");
   }
 
@@ -108,6 +119,14 @@ export class Row {
     this.#fields.forEach((field, i) => field.defaultValue = texts[i]);
   }
 
+  /** Closes the editor. Asks, if what was typed would be lost. */
+  #cancel() {
+    const isSaved = isBusy(this.#editor)
+      ? this.#fields.every(({ value }, i) => value === this.#sent[i])
+      : !isTyped(this.#editor);
+    if (isSaved || confirm("Throw away what you have typed?")) this.#close();
+  }
+
   #close() {
     clearErrors(this.#editor);
     this.#showOnly(this.#view, this.#edit);
@@ -115,7 +134,7 @@ export class Row {
   }
 
   async #save() {
-    const texts = this.#fields.map(({ value }) => value); // typing may go on
+    const texts = this.#sent = this.#fields.map(({ value }) => value); // typing may go on
     const all = textsIn(this.#editor);
     // Only what was typed: a field can't show a line break in a title.
     const changes = changesIn(this.#editor);
@@ -125,6 +144,7 @@ export class Row {
       if (!saved) return;
       this.show(saved);
       this.#begin(saved, texts);
+      announce("Saved.");
     } catch (problem) {
       this.#showOnly(this.#editor);
       if (problem.status !== 404) throw problem;
@@ -152,16 +172,6 @@ export class Row {
     }
   }
 
-  async #remove() {
-    const doomed = this.#task;
-    offerUndo([doomed]);
-    try { // closing the page leaves time for one request, so the tag is read now
-      doomed.tag ??= await service.tagOf(doomed);
-    } catch (problem) {
-      sayProblem(problem, doomed.title);
-    }
-  }
-
   /** Shows one part. If the focus was in the row, it goes to `control`. */
   #showOnly(part, control) {
     const hadFocus = this.element.contains(document.activeElement);
@@ -172,12 +182,26 @@ export class Row {
 
 /** A text as nodes, with a link for each address in it. */
 const linked = (text) =>
-  text.split(ADDRESS).map((part, i) => {
-    if (i % 2 === 0) return part; // between two addresses
-    const rel = "noreferrer"; // doesn't name this page
+  text.split(RUN).flatMap((run, i) => {
+    const length = i % 2 === 0 ? 0 : lengthOf(run); // between two addresses
+    const [href, rest] = [run.slice(0, length), run.slice(length)];
+    if (!href) return rest;
     const link = document.createElement("a");
-    return Object.assign(link, { href: part, textContent: part, rel, target: "_blank" });
+    // noreferrer: doesn't name this page
+    Object.assign(link, { href, textContent: href, rel: "noreferrer", target: "_blank" });
+    return [link, rest];
   });
+
+/** The length of the address in a run: no mark is its end, and brackets belong to it in pairs. */
+function lengthOf(run) {
+  let [length, open] = [0, 0];
+  for (let i = run.indexOf("//") + 2; i < run.length && open >= 0; i++) {
+    if (run[i] === "(") open++;
+    if (run[i] === ")") open--;
+    if (open >= 0 && !MARKS.includes(run[i])) length = i + 1;
+  }
+  return length;
+}
 
 /** Shows two versions. Resolves with the choice: "mine", "theirs", or "" for neither yet. */
 function choose(versions) {

@@ -1,7 +1,7 @@
 // What is shown of the list: the page that was read last, without what looks deleted. All of it
 // is drawn here, again after each change, without touching what the user is editing.
 
-import { looksDeleted } from "./deletion.js";
+import { allDeleted, looksDeleted } from "./deletion.js";
 import { parts } from "./status.js";
 import { Row } from "./task.js";
 
@@ -43,8 +43,10 @@ function draw() {
 function drawRows() {
   const uris = new Set(page.tasks.map(({ uri }) => uri));
   for (const [uri, row] of rows) {
+    const isDeleted = looksDeleted(uri) && !row.isOpen;
+    if (isDeleted) row.release();
     const isOver = !uris.has(uri) && !row.isHeld;
-    row.element.hidden = isOver || looksDeleted(uri) && !row.isHeld;
+    row.element.hidden = isOver || isDeleted;
     const hadFocus = row.element.hidden && row.element.contains(document.activeElement);
     if (hadFocus) tasks.focus({ preventScroll: true });
     if (!isOver) continue;
@@ -74,14 +76,20 @@ function drawPages() {
 }
 
 function drawCount() {
-  const { total, open, uri } = page;
-  const [done, text] = ["done", "q"].map((name) => new URL(uri).searchParams.get(name));
+  const [done, text] = ["done", "q"].map((name) => new URL(page.uri).searchParams.get(name));
+  // What looks deleted is not counted: on this page and, of the tasks of any text, on others.
+  const here = new Map(page.tasks.map((task) => [task.uri, task]));
+  const less = allDeleted().map((task) => here.get(task.uri) ?? task)
+    .filter((task) => here.has(task.uri) || !text && (!done || `${task.done}` === done));
+  const total = page.total - less.length;
+  const open = page.open && page.open - less.filter((task) => !task.done).length;
   const kind = { true: "done", false: "open" }[done] ?? (total === 1 ? "task" : "tasks");
   const rest = open ? `, ${open.toLocaleString("en")} open` : open === 0 ? ". All done." : "";
-  count.textContent = `${total.toLocaleString("en")} ${kind}${total ? rest : ""}`;
-  empty.hidden = total > 0;
+  const words = `${total.toLocaleString("en")} ${kind}${total ? rest : ""}`;
+  if (count.textContent !== words) count.textContent = words; // it is read out
+  empty.hidden = [...rows.values()].some(({ element }) => !element.hidden);
   const none = { true: "Nothing is done yet.", false: "All done." }[done] ?? "Nothing to do.";
-  empty.textContent = text ? "Nothing found." : none;
+  empty.textContent = total > 0 ? "No more on this page." : text ? "Nothing found." : none;
   // Only tasks that are seen can be deleted.
   deleteDone.hidden = text || done === "false" || total <= (open ?? 0);
 }

@@ -96,7 +96,7 @@ story("a new password, set here and set elsewhere", async (server) => {
   const content = { password: "close sesame" };
   await elsewhere(server, "PUT /users/miguel", { authorization: open, content });
   await browser.sees("You are signed out: your password was changed");
-  assert.equal(await focus(), "username");
+  assert.equal(await focus(), "password");
   await browser.requests();
   // Deletion of the hidden tasks is tried once with the old password; then the page is quiet.
   await said("The username or the password is wrong.");

@@ -78,7 +78,7 @@ story("a choice between versions ends with the account", async (server) => {
   await elsewhere(server, "PUT /users/miguel", { content: { password: "close sesame" } });
   await browser.sees("You are signed out: your password was changed");
   await browser.seesNo("This task was changed elsewhere");
-  assert.equal(await focus(), "username");
+  assert.equal(await focus(), "password");
 }, / (403|412) /);
 
 story("a version that was not seen is neither ticked nor deleted", async (server) => {
@@ -86,7 +86,9 @@ story("a version that was not seen is neither ticked nor deleted", async (server
   await browser.press("Delete “Learn Python”");
   await ask(server, "PUT /tasks/2", { content: { title: "Keep Python" } });
   await choose("Open"); // which decides it
-  await browser.sees("“Learn Python”: It was changed elsewhere. Now it is like this.");
+  await browser.sees(
+    "“Learn Python” isn’t deleted. It was changed elsewhere. Now it is like this.",
+  );
   await browser.button("Edit “Keep Python”");
   assert.deepEqual(await titles(server), ["Buy groceries", "Keep Python"]);
 }, / 412 /);

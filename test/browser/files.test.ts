@@ -68,7 +68,7 @@ test("anyone gets each file of the page, with its media type", async (t) => {
 
 test("the page is small and plain, and loads only its own files", () => {
   const size = FILES.map((name) => readFileSync(new URL(name, FOLDER)).length);
-  assert.ok(size.reduce((sum, bytes) => sum + bytes) < 56_000, `${size}`);
+  assert.ok(size.reduce((sum, bytes) => sum + bytes) < 62_000, `${size}`);
   const html = read("index.html");
   const asked = [...html.matchAll(/ (?:src|href)="([^"]*)"/g)].map(([, address]) => `/${address}`);
   const imported = FILES.flatMap((name) =>
@@ -77,6 +77,9 @@ test("the page is small and plain, and loads only its own files", () => {
     )
   );
   assert.deepEqual([...new Set(["/", ...asked, ...imported])].sort(), FILES.map(pathOf).sort());
+  const preloaded = [...html.matchAll(/"modulepreload" href="([^"]*)"/g)].map(([, path]) => path);
+  const scripts = FILES.filter((name) => name.endsWith(".js") && name !== "app.js");
+  assert.deepEqual(preloaded, scripts.map((name) => `page/${name}`)); // no trip for each import
   assert.doesNotMatch(html, /<style|\sstyle=|\son\w+=|<script(?! type="module" src)/);
   for (const name of FILES) {
     assert.doesNotMatch(

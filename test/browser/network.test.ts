@@ -31,7 +31,7 @@ story("the server goes away, is busy, and comes back", async (_, t) => {
   await server.ended;
   await browser.sees("The server can’t be reached. Trying again…");
   await browser.press("Add");
-  await browser.sees("The server can’t be reached. Try again in a moment.");
+  await browser.sees("The server can’t be reached. Perhaps it is saved: Add looks for it first.");
   assert.equal(await value("New task"), "While it is away");
   await browser.click(await box("Buy groceries"));
   await said("“Buy groceries”: The server can’t be reached.");
@@ -44,7 +44,9 @@ story("the server goes away, is busy, and comes back", async (_, t) => {
   await once(busy.listen(server.port, "127.0.0.1"), "listening");
   await browser.sees("The server is busy. Trying again…");
   await browser.press("Add");
-  await browser.sees("The server is busy. Try again in 1 s.");
+  await browser.sees(
+    "The server is busy. Perhaps it is saved: Add looks for it first. Try again in 1 s.",
+  );
   busy.closeAllConnections();
   await once(busy.close(), "close");
 

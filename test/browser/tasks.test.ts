@@ -49,6 +49,7 @@ story("add, edit, tick, delete, undo", async (server) => {
 
   await browser.press("Edit “Buy groceries”");
   await browser.fill("Title", "Never mind");
+  await browser.run("window.confirm = () => true");
   await browser.keys(KEY.escape);
   await browser.button("Edit “Buy groceries”");
   assert.deepEqual(await shown(), ["Buy groceries", "Learn Python", "Read two books"]);

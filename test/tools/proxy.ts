@@ -14,6 +14,8 @@ export interface Proxy {
   answer(line: string, response: http.ServerResponse): boolean;
   /** Changes the header fields of the server's responses. */
   spoil(headers: http.IncomingHttpHeaders): http.IncomingHttpHeaders;
+  /** Whether the server's response is lost: all of it, or what follows its first bytes. */
+  lose(line: string): "all" | "rest" | undefined;
   /** A request is passed on only when this has resolved. */
   gate: Promise<unknown>;
 }
@@ -28,6 +30,14 @@ export async function startProxy(t: TestContext, server: Server): Promise<Proxy>
     await proxy.gate;
     const to = { host: "127.0.0.1", port: server.port, method, path: url, headers };
     const onward = http.request(to, (answer) => {
+      const lost = proxy.lose(line);
+      if (lost) {
+        if (lost === "rest") {
+          response.writeHead(answer.statusCode ?? 500, answer.headers).write("{");
+        }
+        answer.resume().on("end", () => response.destroy());
+        return;
+      }
       response.writeHead(answer.statusCode ?? 500, proxy.spoil(answer.headers));
       answer.pipe(response);
     });
@@ -46,6 +56,7 @@ export async function startProxy(t: TestContext, server: Server): Promise<Proxy>
     asked: [],
     answer: () => false,
     spoil: (headers) => headers,
+    lose: () => undefined,
     gate: Promise.resolve(),
   };
   return proxy;

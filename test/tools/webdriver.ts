@@ -292,6 +292,16 @@ export class Browser {
     await this.#post("goog/cdp/execute", { cmd, params });
   }
 
+  /** Runs a script before those of the pages that are opened meanwhile. */
+  async prepared(source: string, open: () => Promise<void>): Promise<void> {
+    const cmd = "Page.addScriptToEvaluateOnNewDocument";
+    const { identifier } = await this.#post("goog/cdp/execute", { cmd, params: { source } }) as {
+      identifier: string;
+    };
+    await open();
+    await this.cdp("Page.removeScriptToEvaluateOnNewDocument", { identifier });
+  }
+
   /** Makes the page as large as on a screen of this size. */
   async size(width: number, height: number): Promise<void> {
     const mobile = width < 600;
