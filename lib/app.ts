@@ -6,11 +6,9 @@ import { readJson } from "./http/body.ts";
 import type { Account, Call, Client } from "./http/call.ts";
 import { checkConditions, clientHas } from "./http/conditional.ts";
 import { unauthorized } from "./http/credentials.ts";
-import { type Fields, HttpError, type Reply } from "./http/reply.ts";
+import type { Fields, Reply } from "./http/reply.ts";
 import { type Route, router } from "./http/router.ts";
-import { Full, TooLarge, Unavailable } from "./store/store.ts";
 import { RequestClient } from "./wire/client.ts";
-import { onceASecond } from "./wire/log.ts";
 import { readTarget } from "./wire/target.ts";
 
 /** Authenticates requests. Its accounts may have more properties than handlers need. */
@@ -41,56 +39,40 @@ export function createApp(
   } = {},
 ) {
   const find = router(table, guide);
-  const tell = onceASecond(console.error);
 
   return async (request: IncomingMessage, response: ServerResponse): Promise<Reply> => {
     const { headers, method = "" } = request;
     const client = new RequestClient(request, publicUrl !== undefined);
-    try {
-      const { origin, path, query } = readTarget(request, isOurs); // 400, 421, 431, 501, 505
-      const { access, handle, params } = find(method, path); // 404, 405, 501
-      const user = access === "anyone"
-        ? ANYONE
-        : await authority.authenticate(headers.authorization, client); // 429
-      if (user === undefined) return unauthorized(headers); // 401, 403
+    const { origin, path, query } = readTarget(request, isOurs); // 400, 421, 431, 501, 505
+    const { access, handle, params } = find(method, path); // 404, 405, 501
+    const user = access === "anyone"
+      ? ANYONE
+      : await authority.authenticate(headers.authorization, client); // 429
+    if (user === undefined) return unauthorized(headers); // 401, 403
 
-      const call: Call = {
-        params,
-        user,
-        query,
-        origin: publicUrl ?? origin,
-        client,
-        clientHas(tag) {
-          return clientHas(request, tag); // 412
-        },
-        checkConditions(tag) {
-          checkConditions(request, tag); // 412
-        },
-        async json() {
-          const content = await readJson(request, response, LIMIT[access]); // 400, 413, 415
-          await call.authorize(); // the password may have changed meanwhile
-          return content;
-        },
-        async authorize() {
-          const now = access === "anyone" ? user : await authority.current(user, client);
-          if (now === undefined) throw unauthorized(headers); // 401, 403
-          return now;
-        },
-      };
-      return await handle(call);
-    } catch (error) {
-      if (error instanceof Unavailable && !client.gone) tell(error.message); // to the operator
-      throw fromStore(error);
-    }
+    const call: Call = {
+      params,
+      user,
+      query,
+      origin: publicUrl ?? origin,
+      client,
+      clientHas(tag) {
+        return clientHas(request, tag); // 412
+      },
+      checkConditions(tag) {
+        checkConditions(request, tag); // 412
+      },
+      async json() {
+        const content = await readJson(request, response, LIMIT[access]); // 400, 413, 415
+        await call.authorize(); // the password may have changed meanwhile
+        return content;
+      },
+      async authorize() {
+        const now = access === "anyone" ? user : await authority.current(user, client);
+        if (now === undefined) throw unauthorized(headers); // 401, 403
+        return now;
+      },
+    };
+    return await handle(call);
   };
-}
-
-/** Stores know nothing of HTTP, so their errors become HttpErrors here. */
-function fromStore(error: unknown): unknown {
-  if (error instanceof TooLarge) return new HttpError(413, error.message);
-  if (!(error instanceof Unavailable)) return error;
-  const message = error instanceof Full
-    ? error.message
-    : "try again later; no change was made in part";
-  return new HttpError(503, message, { "Retry-After": "5" });
 }

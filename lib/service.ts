@@ -2,6 +2,7 @@
 
 import type { Server } from "node:http";
 import { createApp } from "./app.ts";
+import { explained } from "./failures.ts";
 import { guide, openApiRoute } from "./openapi/openapi.ts";
 import type { Options } from "./options.ts";
 import { pageRoutes } from "./page/page.ts";
@@ -41,8 +42,7 @@ export async function startService(
 ): Promise<Service> {
   const { publicUrl, host, registration, keepAlive } = options;
   const { https, addFields } = await extensions(options, limits);
-  const share = registration === "anyone" ? 0.1 : 1;
-  const store = await openStore(options.db, share, options.etcdUser);
+  const store = await openStore(options.db, options.etcdUser);
   const accounts = new Accounts(store, passwords);
   await fill(accounts, options);
   await refuseKnownPassword(accounts, options);
@@ -51,7 +51,7 @@ export async function startService(
   const isOurs = namesOf(host, publicUrl);
   const app = createApp(table, accounts, { publicUrl, guide: guide(publicUrl), isOurs });
   const serving = { log, addFields, keepAlive, limits, server: https?.server };
-  const { server, stop } = serve(app, serving);
+  const { server, stop } = serve(explained(app), serving);
   const address = await listen(server, options);
   return {
     origin: `${https ? "https" : "http"}://${address}`,

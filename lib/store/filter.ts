@@ -18,7 +18,10 @@ export const FILTERS = {
   done: {
     form: /^(true|false)$/,
     mustBe: "true or false",
-    test: (value) => (task) => `${task.done}` === value,
+    test(value) {
+      const done = value === "true";
+      return (task) => task.done === done;
+    },
   },
   title_prefix: {
     ...TEXT,
@@ -50,7 +53,3 @@ export function passes(filter: Filter): (task: Task) => boolean {
   const tests = settings(filter).map(([name, value]) => KINDS.get(name)?.test(value));
   return (task) => tests.every((test) => test === undefined || test(task));
 }
-
-/** Whether a filter uses no names but these. Then a store may have a faster way. */
-export const usesOnly = (filter: Filter, ...names: Name[]) =>
-  settings(filter).every(([name]) => names.some((allowed) => allowed === name));

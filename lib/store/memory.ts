@@ -2,126 +2,145 @@
 // deno-lint-ignore-file require-await -- the interface asks for promises
 
 import { randomUUID } from "node:crypto";
-import { setImmediate } from "node:timers/promises";
-import { Turns } from "./change.ts";
-import { type Filter, passes, usesOnly } from "./filter.ts";
-import { Room, sizeOf } from "./room.ts";
-import { indexAfter, indexOf, search } from "./search.ts";
-import { type Deadline, SLICE, sliceOf, type Store, type Task } from "./store.ts";
-import type { TaskFields, User, UserFields } from "./store.ts";
+import { getHeapStatistics } from "node:v8";
+import { type Query, select } from "./select.ts";
+import { Full, ListFull, MOST_IN_LIST, sizeOf } from "./store.ts";
+import type { Store, Task, TaskFields, User, UserFields } from "./store.ts";
 
-/** A user, their tasks in the order of their ids, and the revision of the last change to these. */
-interface Account {
+/** A user and their list. */
+interface Owner {
   user: User;
-  readonly tasks: Task[];
-  revision: number;
+  tasks: Task[]; // in the order of their ids
+  size: number; // of all tasks
+  revision: number; // of the last change of a task
 }
 
-/** A store that starts empty. One account may take `share` of the room in it. */
+/** A store that starts empty. */
 export class MemoryStore implements Store {
   readonly epoch = randomUUID().slice(0, 8);
-  readonly turns = new Turns();
-  readonly #byName = new Map<string, Account>();
-  readonly #byId = new Map<string, Account>();
-  readonly #room: Room;
-  #accounts = 0; // these three only grow, so that no number is given twice
-  #lastId = 0;
+  readonly #byName = new Map<string, Owner>();
+  readonly #byId = new Map<string, Owner>();
+  readonly #most: number;
+  #size = 0; // of all users and tasks
+  #lastId = 0; // of a task; both only grow, so that no number is given twice
   #revision = 0;
 
-  constructor(share = 1, room = new Room(share)) {
-    this.#room = room;
+  /** All users and tasks together may take `most`, as `sizeOf` counts. */
+  constructor(most = mostInHeap()) {
+    this.#most = most;
   }
 
-  async list(owner: string, filter: Filter, offset: number, limit: number, by?: Deadline) {
+  async list(owner: string, query: Query) {
     const { tasks = [], revision = 0 } = this.#byId.get(owner) ?? {};
-    const found = usesOnly(filter) ? tasks : await search(tasks, filter, by);
-    return { tasks: sliceOf(found, offset, limit), total: found.length, revision };
+    return { ...select(tasks, query), revision };
   }
 
-  async *walk(owner: string, filter: Filter, after: number, by?: Deadline) {
-    const test = passes(filter);
-    for (let last = after;;) {
-      const tasks = this.#byId.get(owner)?.tasks ?? [];
-      const slice = sliceOf(tasks, indexAfter(tasks, last), SLICE.tasks);
-      const end = slice.at(-1);
-      if (end === undefined || by?.gone) return;
-      yield slice.filter(test);
-      last = end.id;
-      await setImmediate(); // other requests go on
+  async read(owner: string, ids: readonly number[]): Promise<Task[]> {
+    const wanted = new Set(ids);
+    const found = new Map<number, Task>();
+    for (const task of this.#byId.get(owner)?.tasks ?? []) {
+      if (wanted.has(task.id)) found.set(task.id, task);
     }
+    return ids.flatMap((id) => found.get(id) ?? []);
   }
 
   async get(owner: string, id: number): Promise<Task | undefined> {
-    const tasks = this.#byId.get(owner)?.tasks ?? [];
-    return tasks[indexOf(tasks, id)];
+    return this.#byId.get(owner)?.tasks.find((task) => task.id === id);
   }
 
-  async add(owner: string, fields: TaskFields): Promise<Task | undefined> {
-    const account = this.#byId.get(owner);
-    if (account === undefined) return undefined;
-    this.#room.take(owner, sizeOf(fields));
-    account.revision = ++this.#revision;
-    const task = { id: ++this.#lastId, revision: account.revision, ...fields };
-    account.tasks.push(task);
-    return task;
+  async add(ownerId: string, fields: TaskFields): Promise<Task | undefined> {
+    const owner = this.#byId.get(ownerId);
+    return owner && this.#add(owner, fields);
   }
 
-  async update(owner: string, task: Task, changes: Partial<TaskFields>) {
+  async update(ownerId: string, task: Task, changes: Partial<TaskFields>) {
+    const owner = this.#ownerOf(ownerId, task);
+    if (owner === undefined) return undefined;
     const changed = { ...task, ...changes, revision: this.#revision + 1 };
-    return this.#replace(owner, task, changed) ? changed : undefined;
+    this.#take(sizeOf(changed) - sizeOf(task), owner);
+    owner.tasks = owner.tasks.map((one) => one.id === task.id ? changed : one);
+    owner.revision = ++this.#revision;
+    return changed;
   }
 
-  async remove(owner: string, task: Task): Promise<boolean> {
-    return this.#replace(owner, task);
+  async remove(ownerId: string, task: Task): Promise<boolean> {
+    const owner = this.#ownerOf(ownerId, task);
+    if (owner === undefined) return false;
+    this.#take(-sizeOf(task), owner);
+    owner.tasks = owner.tasks.filter(({ id }) => id !== task.id);
+    owner.revision = ++this.#revision;
+    return true;
   }
 
   async user(username: string): Promise<User | undefined> {
     return this.#byName.get(username)?.user;
   }
 
-  async addUser(username: string, fields: UserFields): Promise<User | undefined> {
+  async addUser(username: string, fields: UserFields, tasks: readonly TaskFields[] = []) {
     if (this.#byName.has(username)) return undefined;
-    const id = `${++this.#accounts}`;
-    this.#room.take(id, 1500); // with the longest e-mail address
-    const user = { ...fields, id, username, revision: ++this.#revision };
-    const account = { user, tasks: [], revision: user.revision };
-    this.#byName.set(username, account);
-    this.#byId.set(id, account);
+    const user = { ...fields, id: randomUUID(), username, revision: this.#revision + 1 };
+    this.#take(sizeOf(user));
+    const owner: Owner = { user, tasks: [], size: 0, revision: ++this.#revision };
+    this.#byName.set(username, owner);
+    this.#byId.set(user.id, owner);
+    for (const task of tasks) this.#add(owner, task);
     return user;
   }
 
   async addFirst(username: string, fields: UserFields, tasks: readonly TaskFields[]) {
-    if (this.#accounts > 0) return undefined;
-    const user = this.addUser(username, fields); // takes effect before it returns, as add() does
-    await Promise.all(tasks.map((task) => this.add(`${this.#accounts}`, task)));
-    return await user;
+    return this.#revision > 0 ? undefined : await this.addUser(username, fields, tasks);
   }
 
   async updateUser(user: User, changes: Partial<UserFields>): Promise<User | undefined> {
-    const account = this.#byId.get(user.id);
-    if (account?.user.revision !== user.revision) return undefined;
-    account.user = { ...user, ...changes, revision: ++this.#revision };
-    return account.user;
+    const owner = this.#byId.get(user.id);
+    if (owner?.user.revision !== user.revision) return undefined;
+    const changed = { ...user, ...changes, revision: this.#revision + 1 };
+    this.#take(sizeOf(changed) - sizeOf(user));
+    this.#revision++;
+    return owner.user = changed;
   }
 
-  async removeUser({ id, username, revision }: User): Promise<boolean> {
-    if (this.#byId.get(id)?.user.revision !== revision) return false;
-    this.#room.leave(id);
-    this.#byName.delete(username);
-    return this.#byId.delete(id);
+  async removeUser(user: User): Promise<boolean> {
+    const owner = this.#byId.get(user.id);
+    if (owner?.user.revision !== user.revision) return false;
+    this.#take(-owner.size - sizeOf(user));
+    this.#byName.delete(user.username);
+    return this.#byId.delete(user.id);
   }
 
   close(): void {}
 
-  /** Replaces a task by `next`, or removes it, if it is still as it was read. */
-  #replace(owner: string, task: Task, ...next: Task[]): boolean {
-    const account = this.#byId.get(owner);
-    const index = indexOf(account?.tasks ?? [], task.id);
-    if (account?.tasks[index]?.revision !== task.revision) return false;
-    const size = next.reduce((sum, task) => sum + sizeOf(task), -sizeOf(task));
-    this.#room.take(owner, size);
-    account.revision = ++this.#revision;
-    account.tasks.splice(index, 1, ...next);
-    return true;
+  #add(owner: Owner, fields: TaskFields): Task {
+    this.#take(sizeOf(fields), owner);
+    owner.revision = ++this.#revision;
+    const task = { id: ++this.#lastId, revision: this.#revision, ...fields };
+    owner.tasks.push(task);
+    return task;
   }
+
+  /** The owner of a task that is still as it was read. */
+  #ownerOf(ownerId: string, { id, revision }: Task): Owner | undefined {
+    const owner = this.#byId.get(ownerId);
+    const task = owner?.tasks.find((task) => task.id === id);
+    return task?.revision === revision ? owner : undefined;
+  }
+
+  /** Counts what is added, or if it is negative, given back. Throws ListFull, Full. */
+  #take(size: number, owner?: Owner): void {
+    if (size > 0 && owner && owner.size + size > MOST_IN_LIST) throw new ListFull();
+    if (size > 0 && this.#size + size > this.#most) {
+      throw new Full("the memory of the server is full: tasks must be deleted first");
+    }
+    if (owner) owner.size += size;
+    this.#size += size;
+  }
+}
+
+/**
+ * Half of the heap, at two bytes a character: requests need the rest. The limit of the heap counts
+ * new objects, too: up to 192 MiB of them.
+ */
+function mostInHeap(): number {
+  const { heap_size_limit: limit } = getHeapStatistics();
+  return Math.max((limit - 192 * 2 ** 20) / 4, limit / 16);
 }

@@ -4,15 +4,14 @@ import { MemoryStore } from "./memory.ts";
 import type { Store } from "./store.ts";
 
 /**
- * Opens a store: in memory, where one account may take `share` of the room, in a SQLite file, or on
- * an etcd cluster. Throws Unusable, or Unavailable if trying again may help.
+ * Opens a store: in memory, in a SQLite file, or on an etcd cluster. Throws Unusable, or
+ * Unavailable if trying again may help.
  */
 export async function openStore(
   db: string | undefined,
-  share: number,
   etcdUser?: { readonly name: string; readonly password: string },
 ): Promise<Store> {
-  if (db === undefined) return new MemoryStore(share);
+  if (db === undefined) return new MemoryStore();
   if (/^etcds?:/i.test(db)) {
     const { EtcdStore } = await import("./etcd/store.ts");
     return await EtcdStore.open(db, undefined, etcdUser);

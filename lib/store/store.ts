@@ -1,8 +1,7 @@
 // What any store promises. A method is atomic: when its promise resolves, it has taken effect as a
 // whole or not at all, and no other call sees a part of it.
 
-import type { Turns } from "./change.ts";
-import type { Filter } from "./filter.ts";
+import type { Query } from "./select.ts";
 
 /** What a client may set of a task. */
 export interface TaskFields {
@@ -37,16 +36,27 @@ export interface User extends UserFields, Revised {
   readonly username: string;
 }
 
-/** A part of a list, how many tasks of the list pass the filter, and the list's revision. */
+/** What a query finds of a list: one page, how many tasks pass the filter, the list's revision. */
 export interface Part extends Revised {
   readonly tasks: readonly Task[];
   readonly total: number;
 }
 
-/** When a client will stop waiting (in `performance.now()`), and whether it has gone already. */
-export interface Deadline {
-  readonly until: number;
-  readonly gone: boolean;
+/** The most that one list may take, as `sizeOf` counts: about 10,000 short tasks. */
+export const MOST_IN_LIST = 4 * 1024 * 1024;
+
+/** What a task or a user takes: the characters of its texts, and 400 for all the rest. */
+export function sizeOf(fields: TaskFields | UserFields): number {
+  let size = 400;
+  for (const value of Object.values(fields)) if (typeof value === "string") size += value.length;
+  return size;
+}
+
+/** One list is full. Nothing was changed. */
+export class ListFull extends Error {
+  constructor() {
+    super("your list is full: delete tasks first");
+  }
 }
 
 /** The store cannot be reached, or is full. Nothing was half done. The message names the fix. */
@@ -61,54 +71,32 @@ export class Full extends Unavailable {}
 /** A task or user is larger than the store can hold. The message names the limit. */
 export class TooLarge extends Error {}
 
-/** A slice of a list ends when it has so many tasks, or when their texts have more characters. */
-export const SLICE = { tasks: 500, characters: 32 * 1024 };
-
-/** Returns at most `limit` tasks after the first `offset`, and at most a slice. */
-export function sliceOf(tasks: readonly Task[], offset: number, limit: number): Task[] {
-  const slice = tasks.slice(offset, offset + Math.min(limit, SLICE.tasks));
-  let characters = 0;
-  const end = slice.findIndex(({ title, description }) =>
-    (characters += title.length + description.length) > SLICE.characters
-  );
-  return end < 0 ? slice : slice.slice(0, end + 1);
-}
-
 /**
  * To-do lists. `owner` is the id of an account, and never sees another owner's tasks. To change
  * something, pass it as you read it: if it has changed since, nothing is written and the result is
- * undefined or false. Any method may throw Unavailable, and does so at its deadline.
+ * undefined or false. A list takes at most MOST_IN_LIST: `add`, and an `update` that makes a task
+ * larger, throw ListFull. Any method may throw Unavailable, and does so within seconds.
  */
 export interface TaskStore {
   /** Distinguishes this store's revisions from those of another store, or of an earlier run. */
   readonly epoch: string;
-  /** The changes that are under way on this server: see `change`. */
-  readonly turns: Turns;
-  /**
-   * The owner's tasks that pass, in order of creation: at most `limit` after the first `offset`,
-   * and at most a slice; `walk` has the rest. With a filter, `total` may cost a look at every task.
-   */
-  list(owner: string, filter: Filter, offset: number, limit: number, by?: Deadline): Promise<Part>;
-  /** The tasks that pass and have an id above `after`, slice by slice, as they are by then. */
-  walk(owner: string, filter: Filter, after: number, by?: Deadline): AsyncIterable<readonly Task[]>;
-  get(owner: string, id: number, by?: Deadline): Promise<Task | undefined>;
+  /** The page of the owner's list that a query asks for, as it is at one moment. */
+  list(owner: string, query: Query): Promise<Part>;
+  /** Those of these tasks that are still there, in the order of `ids` (some hundreds at most). */
+  read(owner: string, ids: readonly number[]): Promise<readonly Task[]>;
+  get(owner: string, id: number): Promise<Task | undefined>;
   /** Undefined if there is no such owner. A task is seen only if all lower ids are, too. */
-  add(owner: string, fields: TaskFields, by?: Deadline): Promise<Task | undefined>;
+  add(owner: string, fields: TaskFields): Promise<Task | undefined>;
   /** Changes the fields given. */
-  update(
-    owner: string,
-    task: Task,
-    changes: Partial<TaskFields>,
-    by?: Deadline,
-  ): Promise<Task | undefined>;
-  remove(owner: string, task: Task, by?: Deadline): Promise<boolean>;
+  update(owner: string, task: Task, changes: Partial<TaskFields>): Promise<Task | undefined>;
+  remove(owner: string, task: Task): Promise<boolean>;
 }
 
 /** Accounts, by their usernames. */
 export interface UserStore {
-  user(username: string, by?: Deadline): Promise<User | undefined>;
+  user(username: string): Promise<User | undefined>;
   /** Undefined if the name is taken. */
-  addUser(username: string, fields: UserFields, by?: Deadline): Promise<User | undefined>;
+  addUser(username: string, fields: UserFields): Promise<User | undefined>;
   /** Adds the first user of all, with these tasks. Undefined if this store ever had a user. */
   addFirst(
     username: string,
@@ -116,13 +104,9 @@ export interface UserStore {
     tasks: readonly TaskFields[],
   ): Promise<User | undefined>;
   /** Changes the fields given. */
-  updateUser(
-    user: User,
-    changes: Partial<UserFields>,
-    by?: Deadline,
-  ): Promise<User | undefined>;
+  updateUser(user: User, changes: Partial<UserFields>): Promise<User | undefined>;
   /** Removes a user and their tasks. */
-  removeUser(user: User, by?: Deadline): Promise<boolean>;
+  removeUser(user: User): Promise<boolean>;
 }
 
 /** A store. It returns every JavaScript string as it was given, NUL and lone surrogates too. */

@@ -31,7 +31,7 @@ export class Accounts {
     if (field === undefined) return undefined;
     const proof = proofOf(field, client);
     const known = this.#signedIn.get(proof);
-    const user = known && await this.store.user(known.username, client);
+    const user = known && await this.store.user(known.username);
     if (known !== undefined && isSame(user, known)) {
       if (this.#proofs.size > MOST_REMEMBERED / 2) this.#remember(user, proof);
       return user;
@@ -45,25 +45,25 @@ export class Accounts {
     if (given === undefined) return undefined;
     const usual = basic(given); // this spelling may be known
     if (usual !== field) return await this.authenticate(usual, client);
-    const user = await this.store.user(given.username, client);
+    const user = await this.store.user(given.username);
     const proof = proofOf(field, client);
     return await this.#verifying.do(`${user?.password} ${proof}`, client, async (all) => {
       // A wrong name takes as long as a wrong password.
       const hash = await this.passwords.verify(given.password, user?.password, all);
       if (hash === undefined || user === undefined) return undefined;
       if (hash !== user.password) { // it was of an older cost
-        await this.store.updateUser(user, { password: hash }, all);
+        await this.store.updateUser(user, { password: hash });
         return await this.#signIn(field, all);
       }
-      const now = await this.current(user, all);
+      const now = await this.current(user);
       if (now !== undefined) this.#remember(now, proof);
       return now;
     });
   }
 
   /** An account as it is now, if it still is the same one and has the same password. */
-  async current(known: User, client: Client): Promise<User | undefined> {
-    const user = await this.store.user(known.username, client);
+  async current(known: User): Promise<User | undefined> {
+    const user = await this.store.user(known.username);
     return isSame(user, known) ? user : undefined;
   }
 
@@ -75,7 +75,7 @@ export class Accounts {
   ): Promise<User | undefined> {
     // A taken name costs a hash, too: otherwise names could be tried out fast.
     const hash = await this.hash(password, client);
-    const user = await this.store.addUser(username, { password: hash, email }, client);
+    const user = await this.store.addUser(username, { password: hash, email });
     if (user !== undefined) this.#remember(user, proofOf(basic({ username, password }), client));
     return user;
   }

@@ -29,15 +29,10 @@ export async function fill(
   { user: username, password }: { user: string; password: string },
 ): Promise<void> {
   const { store } = accounts;
-  const hash = async () =>
-    password === TUTORIAL.password && accounts.passwords.isUsual(TUTORIAL.hash)
-      ? TUTORIAL.hash
-      : await accounts.hash(password, NOBODY);
-  const known = await store.user(username);
-  // Earlier versions stored the hash later: an interrupted first start left none.
-  if (known?.password === "") await store.updateUser(known, { password: await hash() });
-  if (known !== undefined) return;
-  await accounts.addFirst({ username, password }, await hash(), TASKS);
+  if (await store.user(username) !== undefined) return;
+  const isPublic = password === TUTORIAL.password && accounts.passwords.isUsual(TUTORIAL.hash);
+  const hash = isPublic ? TUTORIAL.hash : await accounts.hash(password, NOBODY);
+  await accounts.addFirst({ username, password }, hash, TASKS);
 }
 
 /** Throws Unusable if a user has the tutorial's password, as on a server that was private. */

@@ -1,21 +1,21 @@
 // The list of tasks: what a query asks for, the links between its pages, and how it is printed.
 
 import { refuse } from "../http/members.ts";
-import { type Fields, HttpError } from "../http/reply.ts";
+import { type Fields, HttpError, printJson, type Reply } from "../http/reply.ts";
 import { type Filter, FILTERS } from "../store/filter.ts";
-import type { Task } from "../store/store.ts";
-import { printTask } from "./task.ts";
+import { type Order, ORDERS, type Query } from "../store/select.ts";
+import { sizeOf, type Task } from "../store/store.ts";
+import { publicTask } from "./task.ts";
 
-/** What a query asks for: at most `limit` tasks that pass the filter, after the first `offset`. */
-export interface ListQuery {
-  readonly filter: Filter;
-  readonly offset: number;
-  readonly limit: number;
+/** What a request for a list asks for. */
+export interface ListQuery extends Query {
   /** The parameters as they were sent, for the links to other pages. */
   readonly given: ReadonlyMap<string, string>;
 }
 
+const isOrder = (name: string): name is Order => Object.hasOwn(ORDERS, name);
 const PAGES = {
+  order: { form: /^-?(id|title)$/, mustBe: `one of ${Object.keys(ORDERS).join(", ")}` },
   page: { form: /^[1-9]\d{0,14}$/, mustBe: "a number from 1 up" },
   per_page: { form: /^([1-9]\d?|100)$/, mustBe: "a number from 1 to 100" },
 };
@@ -35,11 +35,13 @@ export function readListQuery(query: string): ListQuery {
   }
   refuse(faults.slice(0, 5));
   const filter: Filter = Object.fromEntries([...given].filter(([name]) => name in FILTERS));
+  const name = given.get("order") ?? "id";
+  const order = isOrder(name) ? name : "id";
   if (!given.has("page") && !given.has("per_page")) {
-    return { filter, offset: 0, limit: Infinity, given };
+    return { filter, order, offset: 0, limit: Infinity, given };
   }
   const limit = Number(given.get("per_page") ?? 30);
-  return { filter, offset: (Number(given.get("page") ?? 1) - 1) * limit, limit, given };
+  return { filter, order, offset: (Number(given.get("page") ?? 1) - 1) * limit, limit, given };
 }
 
 function parse(query: string): [name: string, value: string][] {
@@ -73,27 +75,52 @@ export function links(uri: string, { offset, limit, given }: ListQuery, total: n
 
 const START = '{\n  "tasks": [';
 const END = "\n  ]\n}\n";
+const SLICE = 64 * 1024; // of a list, as `sizeOf` counts: it is read and printed at once
 
-const printItems = (tasks: readonly Task[], origin: string) =>
-  tasks.map((task) => `\n    ${printTask(task, origin, "    ")}`).join(",");
+const print = (tasks: readonly Task[], origin: string) =>
+  printJson({ tasks: tasks.map((task) => publicTask(task, origin)) });
 
-/** Prints a short list. */
-export const printList = (tasks: readonly Task[], origin: string) =>
-  tasks.length === 0 ? `${START}]\n}\n` : START + printItems(tasks, origin) + END;
+/**
+ * Prints a list: as text, or if it is long, in chunks. Then only the ids are kept, and a slice is
+ * read again when the client has taken the one before. So a slow client costs no more than a slice.
+ */
+export function printList(
+  tasks: readonly Task[],
+  read: (ids: readonly number[]) => Promise<readonly Task[]>,
+  origin: string,
+): Pick<Reply, "text" | "chunks"> {
+  const slices = cut(tasks);
+  if (slices.length <= 1) return { text: print(tasks, origin) };
+  return { chunks: printSlices(slices, read, origin) };
+}
 
-/** Prints a list slice by slice: its first tasks, and `count` more. */
-export async function* printLongList(
-  first: readonly Task[],
-  rest: AsyncIterable<readonly Task[]>,
-  count: number,
+async function* printSlices(
+  slices: readonly (readonly number[])[],
+  read: (ids: readonly number[]) => Promise<readonly Task[]>,
   origin: string,
 ) {
-  yield START + printItems(first, origin);
-  for await (const slice of rest) {
-    const tasks = slice.slice(0, count);
-    if (tasks.length > 0) yield `,${printItems(tasks, origin)}`;
-    count -= tasks.length;
-    if (count === 0) break;
+  yield START;
+  let separator = "";
+  for (const ids of slices) {
+    const text = print(await read(ids), origin).slice(START.length, -END.length);
+    if (text === "") continue; // all of them have been deleted
+    yield separator + text;
+    separator = ",";
   }
   yield END;
+}
+
+/** Cuts a list into slices, and returns the ids. */
+function cut(tasks: readonly Task[]): number[][] {
+  const slices: number[][] = [];
+  let left = 0;
+  for (const task of tasks) {
+    left -= sizeOf(task);
+    if (left < 0) {
+      slices.push([]);
+      left = SLICE - sizeOf(task);
+    }
+    slices.at(-1)?.push(task.id);
+  }
+  return slices;
 }

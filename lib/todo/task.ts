@@ -21,11 +21,8 @@ export const NEW_FIELDS = rest;
 /** The address of a task. */
 export const uriOf = ({ id }: Task, origin: string) => origin + TASK.build({ id });
 
-const NAMES = Object.keys(FIELDS) as (keyof TaskFields)[];
-
-/** Prints the tutorial's make_public_task: the fields, and an absolute `uri` in place of the id. */
-export function printTask(task: Task, origin: string, indent: string): string {
-  let members = "";
-  for (const name of NAMES) members += `${indent}  "${name}": ${JSON.stringify(task[name])},\n`;
-  return `{\n${members}${indent}  "uri": "${uriOf(task, origin)}"\n${indent}}`;
+/** The tutorial's make_public_task: the fields, and an absolute `uri` in place of the id. */
+export function publicTask(task: Task, origin: string) {
+  const { id: _, revision: __, ...fields } = task;
+  return { ...fields, uri: uriOf(task, origin) };
 }

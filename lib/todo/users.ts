@@ -54,11 +54,10 @@ export async function updateUser(accounts: Accounts, call: OneUser): Promise<Rep
     ? rest
     : { ...rest, password: await accounts.hash(password, call.client) };
   const user = await change(
-    accounts.store,
-    `user ${call.user.id}`,
     before,
     () => selfIfMatching(accounts, call),
-    (user) => accounts.store.updateUser(user, changes, call.client),
+    (user) => accounts.store.updateUser(user, changes),
+    call.client,
   );
   if (password !== undefined) accounts.forget(user.id);
   return reply(accounts, 200, user, call.origin);
@@ -67,11 +66,10 @@ export async function updateUser(accounts: Accounts, call: OneUser): Promise<Rep
 /** 200; the tasks go too. */
 export async function deleteUser(accounts: Accounts, call: OneUser): Promise<Reply> {
   const result = await change(
-    accounts.store,
-    `user ${call.user.id}`,
     await selfIfMatching(accounts, call), // 401, 403, 412
     () => selfIfMatching(accounts, call),
-    (user) => accounts.store.removeUser(user, call.client),
+    (user) => accounts.store.removeUser(user),
+    call.client,
   );
   accounts.forget(call.user.id);
   return jsonReply(200, { result });

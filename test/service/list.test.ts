@@ -53,10 +53,11 @@ test("a query gives a filter, and a page if it asks for one", () => {
   }
 });
 
-const UNKNOWN = "is unknown; there are done, title_prefix, q, page, per_page";
+const UNKNOWN = "is unknown; there are done, title_prefix, q, order, page, per_page";
 const ONCE = "may be given only once";
 const DONE = "must be true or false";
 const PAGE = "must be a number from 1 up";
+const ORDER = "must be one of id, -id, title, -title";
 const PER_PAGE = "must be a number from 1 to 100";
 const TEXT = "must be at most 100 characters";
 const WRONG: [query: string, fields: Record<string, string>][] = [
@@ -70,6 +71,10 @@ const WRONG: [query: string, fields: Record<string, string>][] = [
   ["done", { done: DONE }],
   ["done=TRUE", { done: DONE }],
   ["done=true%0A", { done: DONE }],
+  ["order=", { order: ORDER }],
+  ["order=Title", { order: ORDER }],
+  ["order=toString", { order: ORDER }],
+  ["order=title,id", { order: ORDER }],
   ["page=0", { page: PAGE }],
   ["page=-1", { page: PAGE }],
   ["page=1.5", { page: PAGE }],
@@ -131,6 +136,11 @@ test("a page links to the first, previous, next and last page", () => {
     ["page=2", 61, "page=1 first, page=1 prev, page=3 next, page=3 last"],
     ["page=9", 61, "page=1 first, page=3 prev, page=3 last"], // past the end
     ["per_page=1", 2, "per_page=1&page=1 first, per_page=1&page=2 next, per_page=1&page=2 last"],
+    [
+      "order=-title&page=2",
+      31,
+      "order=-title&page=1 first, order=-title&page=1 prev, order=-title&page=2 last",
+    ],
     ["page=1&_=7", 31, "page=1 first, page=2 next, page=2 last"],
     [
       "title_prefix=a%2Cb%3E%22+%C3%9C&page=2&done=true&per_page=20",
@@ -249,6 +259,28 @@ test("pages: from the first to the last and back, each task once", async (t) => 
   assert.deepEqual(seen, [...pages, ...pages.toReversed()]);
 });
 
+test("order: by number or by title, from either end, in pages too", async (t) => {
+  const server = await start(t, ["--quiet"]);
+  await add(server, "b", "B", "Learn Python", "é");
+  const byTitle = ["B", "Buy groceries", "Learn Python", "Learn Python", "b", "é"];
+  const byId = ["Buy groceries", "Learn Python", "b", "B", "Learn Python", "é"];
+  const rows: [query: string, titles: string[]][] = [
+    ["order=id", byId],
+    ["order=-id", byId.toReversed()],
+    ["order=title", byTitle],
+    ["order=-title", byTitle.toReversed()],
+    ["order=title&q=L&per_page=1&page=2", ["Learn Python"]],
+    ["order=-title&per_page=4&page=2", ["Buy groceries", "B"]],
+  ];
+  for (const [query, expected] of rows) {
+    assert.deepEqual(titles(await ask(server, `GET /tasks?${query}`)), expected, query);
+  }
+  const { json } = await ask(server, "GET /tasks?order=title&title_prefix=Learn");
+  assert.deepEqual(tasksIn(json).map(({ uri }) => /\d+$/.exec(uri)?.[0]), ["2", "5"]);
+  const { headers } = await ask(server, "GET /tasks?order=-title&per_page=5");
+  assert.match(String(headers["link"]), /\?order=-title&per_page=5&page=2>; rel="next"/);
+});
+
 test("pages: thirty tasks unless said otherwise, and nothing past the end", async (t) => {
   const server = await start(t, ["--quiet"]);
   await add(server, ...Array.from({ length: 30 }, () => "t"));
@@ -326,6 +358,7 @@ test("a long list comes in chunks, and has the same content as in one piece", as
   const rows: [query: string, tasks: number, chunked: boolean][] = [
     ["", MANY, true],
     ["?title_prefix=1", MANY / 2 - 1, true],
+    ["?order=-title", MANY, true],
     ["?done=false", MANY, true],
     ["?done=true", 0, false],
     ["?title_prefix=0,+7", 55, false],
@@ -367,7 +400,7 @@ function stall({ port }: Server): Promise<IncomingMessage> {
 }
 
 test("a long list and a slow reader, while others change tasks", async (t) => {
-  const server = await startLong(t, "x".repeat(10_000)); // more than sockets and kernels buffer
+  const server = await startLong(t, "\x01".repeat(1600)); // printed, more than kernels buffer
   const slow = await stall(server);
   const gone = await stall(server);
 

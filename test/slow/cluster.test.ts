@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { after, before, test, type TestContext } from "node:test";
 import { EtcdStore } from "../../lib/store/etcd/store.ts";
-import { DEADLINE_MS } from "../../lib/store/etcd/cluster.ts";
+import { CALL_MS } from "../../lib/store/etcd/cluster.ts";
 import { type Cluster, leaderOf, NO_ETCD, serving, startCluster } from "../tools/etcd.ts";
 import { INITIAL } from "../../lib/store/store.ts";
 import { newFolder } from "../tools/files.ts";
@@ -215,7 +215,7 @@ test("no acknowledged write is lost or done twice, whatever machine dies", { ski
 
   const counts = [...traffic.counts].sort().map(([kind, count]) => `${count} ${kind}`);
   t.diagnostic(`${counts.join(", ")}; the longest took ${Math.round(traffic.longest)} ms`);
-  assert.ok(traffic.longest < DEADLINE_MS + 1000, `${traffic.longest} ms`);
+  assert.ok(traffic.longest < 2 * CALL_MS + 1000, `${traffic.longest} ms`);
 
   const lists = await Promise.all(servers.map((server) => ask(server, "GET /tasks")));
   const [{ tasks } = { tasks: [] }, ...others] = lists.map(({ json }) => json as Contents);
@@ -308,7 +308,7 @@ test(
       assert.match(answer.headers["retry-after"] ?? "", /^\d+$/);
     }
     const took = performance.now() - start;
-    assert.ok(took < DEADLINE_MS + 1000, `${took} ms`);
+    assert.ok(took < CALL_MS + 1000, `${took} ms`);
     await Promise.all(most.map((member) => member.start()));
     assert.deepEqual((await ask(server, "GET /tasks")).json, before);
   },
@@ -400,7 +400,10 @@ test("the README's commands add users to a cluster, free its space, back it up a
   sh(block("del todo/epoch"), root);
   const restored = await open();
   assert.deepEqual(await restored.user("a"), user);
-  assert.equal((await restored.list(user.id, {}, 0, 9)).total, 1);
+  assert.equal(
+    (await restored.list(user.id, { filter: {}, order: "id", offset: 0, limit: 9 })).total,
+    1,
+  );
   assert.notEqual(restored.epoch, store.epoch);
   await restored.close();
   for (const member of again) member.kill("SIGKILL"); // before their folder goes

@@ -8,6 +8,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import process from "node:process";
 import { text } from "node:stream/consumers";
+import { setTimeout as delay } from "node:timers/promises";
 import { after, before, test, type TestContext } from "node:test";
 import { EtcdStore } from "../../lib/store/etcd/store.ts";
 import { INITIAL, type Store, type Task, Unavailable } from "../../lib/store/store.ts";
@@ -114,21 +115,19 @@ async function historyOf(
   chance: () => number,
 ): Promise<Operation[]> {
   const [store = assert.fail()] = stores;
-  const { id } = await store.add(owner, { ...INITIAL, title: "0" }) ??
-    assert.fail();
+  const { id } = await again(() => store.add(owner, { ...INITIAL, title: "0" })) ?? assert.fail();
   const history: Operation[] = [];
   const client = async (number: number) => {
     const store = stores[number % stores.length] ?? assert.fail();
     let read: Task | undefined;
     for (let i = 0; i < REQUESTS; i++) {
       const start = performance.now();
-      const by = { until: start + 300, gone: false };
       const note = (expected: string, done: boolean | undefined, next?: string) => {
         const end = done === undefined ? Infinity : performance.now();
         history.push({ start, end, expected, done, ...(next === undefined ? {} : { next }) });
       };
       if (read === undefined || chance() < 0.3) {
-        const task: Task | undefined | Error = await store.get(owner, id, by).catch(unavailable);
+        const task: Task | undefined | Error = await inTime(store.get(owner, id));
         if (task instanceof Error) continue;
         note(task?.title ?? GONE, true);
         read = task ?? read;
@@ -136,9 +135,11 @@ async function historyOf(
         const next = chance() < 0.03 ? GONE : `${number}.${i}`;
         const changes = { title: next, done: chance() < 0.5 };
         const { title } = read;
-        const written: Task | boolean | undefined | Error = await (next === GONE
-          ? store.remove(owner, read, by)
-          : store.update(owner, read, changes, by)).catch(unavailable);
+        const written: Task | boolean | undefined | Error = await inTime<
+          Task | boolean | undefined
+        >(
+          next === GONE ? store.remove(owner, read) : store.update(owner, read, changes),
+        );
         note(title, written instanceof Error ? undefined : Boolean(written), next);
         if (typeof written === "object" && !(written instanceof Error)) {
           read = written;
@@ -148,6 +149,20 @@ async function historyOf(
   };
   await Promise.all(Array.from({ length: CLIENTS }, (_, i) => client(i)));
   return history;
+}
+
+/** What a client is told, or an error: it does not wait for long. */
+async function inTime<T>(request: Promise<T>): Promise<T | Unavailable> {
+  const late = delay(300, undefined, { ref: false }).then(() => new Unavailable());
+  return await Promise.race([request.catch(unavailable), late]);
+}
+
+/** Tries what does not belong to a history until it is done. */
+async function again<T>(attempt: () => Promise<T> | undefined): Promise<T | undefined> {
+  for (;;) {
+    const done = await attempt()?.catch(unavailable);
+    if (!(done instanceof Unavailable)) return done;
+  }
 }
 
 function unavailable(error: unknown): Unavailable {
@@ -165,9 +180,11 @@ async function unexplained(
   const chance = random(seed);
   const prefix = `${randomUUID()}/`;
   const stores = await Promise.all(Array.from({ length: 3 }, async () => {
-    return await make(await lossy(t, chance), prefix);
+    const url = await lossy(t, chance);
+    return await again(() => make(url, prefix)) ?? assert.fail();
   }));
-  const { id } = await stores[0]?.addUser("a", { password: "a hash", email: "" }) ?? assert.fail();
+  const fields = { password: "a hash", email: "" };
+  const { id } = await again(() => stores[0]?.addUser(randomUUID(), fields)) ?? assert.fail();
   let failed = 0;
   let unknown = 0;
   for (let i = 0; i < TASKS; i++) {
@@ -190,9 +207,9 @@ test("the test notices a store that ignores revisions", { skip }, async (t) => {
   const open = async (url: string, prefix: string) => {
     const store = await EtcdStore.open(url, prefix);
     const update = store.update.bind(store);
-    store.update = async (owner, task, changes, by) => {
-      const now = await store.get(owner, task.id, by);
-      return now && await update(owner, now, changes, by);
+    store.update = async (owner, task, changes) => {
+      const now = await store.get(owner, task.id);
+      return now && await update(owner, now, changes);
     };
     return store;
   };

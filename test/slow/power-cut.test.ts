@@ -9,7 +9,8 @@ import { basename, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { SqliteStore } from "../../lib/store/sqlite/store.ts";
-import { INITIAL, type Task } from "../../lib/store/store.ts";
+import { INITIAL } from "../../lib/store/store.ts";
+import { all } from "../tools/stores.ts";
 import { newFolder, NO_SQLITE } from "../tools/files.ts";
 
 const CUTS = Number(process.env["CUTS"] ?? 60);
@@ -140,8 +141,7 @@ async function stateOf(folder: string, files: ReadonlyMap<string, Buffer>): Prom
     if (!name.endsWith("-shm")) await writeFile(join(folder, basename(name)), bytes);
   }
   const store = await SqliteStore.open(join(folder, "tasks.sqlite"));
-  const tasks: Task[] = [];
-  for await (const slice of store.walk("1", {}, 0)) tasks.push(...slice);
+  const tasks = await all(store, "1");
   await store.addFirst("miguel", { password: "", email: "" }, []);
   assert.ok(await store.add("1", { ...INITIAL, title: "x" }), "it cannot go on");
   await store.close();

@@ -23,15 +23,15 @@ const KINDS: Kind[] = [
   {
     name: "MemoryStore",
     skip: false,
-    many: 1500,
     lasts: false,
+    over: 0,
     place: () => Promise.resolve(() => Promise.resolve(new MemoryStore())),
   },
   {
     name: "SqliteStore",
     skip: NO_SQLITE,
-    many: 1500,
     lasts: true,
+    over: 0,
     async place(t) {
       const file = await newFile(t);
       return () => SqliteStore.open(file);
@@ -40,8 +40,8 @@ const KINDS: Kind[] = [
   {
     name: "EtcdStore",
     skip: NO_ETCD,
-    many: 600,
     lasts: true,
+    over: 1,
     async place() {
       const { url } = await (cluster ??= startCluster(1));
       const prefix = `${randomUUID()}/`;

@@ -2,10 +2,11 @@
 
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { change, type Turns } from "../../lib/store/change.ts";
+import { change } from "../../lib/store/change.ts";
 import type { Filter } from "../../lib/store/filter.ts";
+import type { Order } from "../../lib/store/select.ts";
 import { INITIAL, type Store, type Task } from "../../lib/store/store.ts";
-import type { TaskFields, User } from "../../lib/store/store.ts";
+import type { Part, TaskFields, User } from "../../lib/store/store.ts";
 
 /** The fields of a new task: those that a test is about, and something for all others. */
 export const task = (fields: Partial<TaskFields> = {}): TaskFields => ({
@@ -22,12 +23,11 @@ export const LONG = 64 * 1024;
 
 /** Reads something and changes it, as handlers do. */
 export async function readAndChange<T, R>(
-  store: { readonly turns: Turns },
-  key: string,
   read: () => Promise<T>,
   write: (value: T) => Promise<R>,
+  client = { until: Infinity, gone: false },
 ): Promise<NonNullable<R>> {
-  return await change(store, key, await read(), read, write);
+  return await change(await read(), read, write, client);
 }
 
 /** Adds a task with the fields that a test is about. */
@@ -63,31 +63,24 @@ export async function addUser(store: Store, username: string): Promise<User> {
 
 export const idsOf = (tasks: readonly Task[]) => tasks.map(({ id }) => id);
 
-/** Everything that passes: the first slice as a list, the rest as a walk. */
-export async function all(store: Store, owner: string, filter: Filter = {}): Promise<Task[]> {
-  const { tasks, total } = await store.list(owner, filter, 0, Infinity);
-  const last = tasks.at(-1);
-  const rest = last === undefined ? [] : await walked(store, owner, filter, { after: last.id });
-  assert.equal(tasks.length + rest.length, total, JSON.stringify(filter));
-  return [...tasks, ...rest];
-}
-
-/** Everything that a walk returns. `meanwhile` is called after each slice. */
-export async function walked(
+/** A page of a list. */
+export async function page(
   store: Store,
   owner: string,
   filter: Filter = {},
-  { after = 0, meanwhile }: {
-    readonly after?: number;
-    meanwhile?(slice: readonly Task[]): void | Promise<void>;
-  } = {},
-): Promise<Task[]> {
-  const tasks: Task[] = [];
-  for await (const slice of store.walk(owner, filter, after)) {
-    tasks.push(...slice);
-    await meanwhile?.(slice);
-  }
-  return tasks;
+  offset = 0,
+  limit = Infinity,
+  order: Order = "id",
+): Promise<Part> {
+  return await store.list(owner, { filter, order, offset, limit });
+}
+
+/** Everything that passes, in order of creation. */
+export async function all(store: Store, owner: string, filter: Filter = {}): Promise<Task[]> {
+  const { tasks, total } = await page(store, owner, filter);
+  assert.equal(tasks.length, total, JSON.stringify(filter));
+  assert.deepEqual(await store.read(owner, idsOf(tasks)), tasks);
+  return [...tasks];
 }
 
 /** A kind of store. */
@@ -95,10 +88,10 @@ export interface Kind {
   readonly name: string;
   /** Why its tests are skipped, if they are. */
   readonly skip: string | false;
-  /** More tasks than it reads in one slice. */
-  readonly many: number;
   /** Whether a store that is opened again has everything that was there when it was closed. */
   readonly lasts: boolean;
+  /** How many writes at once may make a list larger than it may be. */
+  readonly over: number;
   /** Finds a place for a new store, and returns a function that opens a store there. */
   place(t: TestContext): Promise<() => Promise<Store>>;
 }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
-import { type Filter, FILTERS, passes, usesOnly } from "../../lib/store/filter.ts";
+import { type Filter, FILTERS, passes } from "../../lib/store/filter.ts";
 import type { TaskFields } from "../../lib/store/store.ts";
 import { task } from "../tools/stores.ts";
 
@@ -60,22 +60,6 @@ test("a filter says what its values look like", () => {
     for (const value of ["a".repeat(101), "😀".repeat(101)]) assert.doesNotMatch(value, form);
   }
   for (const [name, { mustBe }] of Object.entries(FILTERS)) assert.match(mustBe, /^\w/, name);
-});
-
-test("a store learns whether a faster way is right", () => {
-  const rows: [filter: Filter, names: (keyof Filter)[], expected: boolean][] = [
-    [{}, [], true],
-    [{ done: undefined }, [], true],
-    [{ done: "true" }, [], false],
-    [{ title_prefix: "" }, [], false],
-    [{ done: "true" }, ["done"], true],
-    [{ done: "true", q: undefined }, ["done"], true],
-    [{ done: "true", q: "" }, ["done"], false],
-    [{ q: "x" }, ["done", "q"], true],
-  ];
-  for (const [filter, names, expected] of rows) {
-    assert.equal(usesOnly(filter, ...names), expected, JSON.stringify([filter, names]));
-  }
 });
 
 test("no text that a filter may have makes a search slow", () => {

@@ -2,22 +2,17 @@
 // answers.
 
 import { setTimeout } from "node:timers/promises";
-import { type Deadline, TooLarge, Unavailable, Unusable } from "../store.ts";
+import { TooLarge, Unavailable, Unusable } from "../store.ts";
 import { failure, refusal, TokenEnded } from "./refusals.ts";
-import { type Answer, type Outcome, outcomeOf, type Transaction } from "./transaction.ts";
+import { type Answer, type Outcome, outcomeOf } from "./transaction.ts";
 
-/** For work that has no deadline of its own. */
-export const DEADLINE_MS = 10_000;
+/** How long a method of the store may take, with everything that it has to wait for. */
+export const CALL_MS = 5000;
 const ANSWER_MS = 1000; // for one member, before another is asked; twice as long in each round
 const PAUSE_MS = 100; // after all have failed: they may need a second or two to elect a leader
 
-/** A deadline `ms` from now. It is gone when `whole` is gone. */
-export const soon = (whole?: Deadline, ms = DEADLINE_MS): Deadline => ({
-  until: performance.now() + ms,
-  get gone() {
-    return whole?.gone ?? false;
-  },
-});
+/** When work has to end that begins now, in `performance.now()`. */
+export const soon = () => performance.now() + CALL_MS;
 
 /** A user of etcd. */
 export interface Login {
@@ -43,6 +38,7 @@ export class Cluster {
   readonly #login: Login | undefined;
   #token: Promise<string> | undefined;
   #member = 0; // the one to ask next: it was the last to answer
+  #patience = ANSWER_MS; // for the next answer: slow members are not asked again and again
   #failure = "none did in time";
 
   constructor(members: readonly string[], login?: Login) {
@@ -51,43 +47,40 @@ export class Cluster {
   }
 
   /** Reads ranges as they are at one moment, with everything that was written before it. */
-  read(by: Deadline | undefined, ...ranges: object[]): Promise<Outcome> {
-    return this.run({ success: ranges }, by);
+  async read(by: number, ...ranges: object[]): Promise<Outcome> {
+    return outcomeOf(await this.ask("kv/txn", { success: ranges }, by));
   }
 
-  /** Runs a transaction, perhaps more than once. Throws Unavailable. */
-  async run(transaction: Transaction, by?: Deadline): Promise<Outcome> {
-    return outcomeOf(await this.ask("kv/txn", () => transaction, by));
-  }
-
-  /**
-   * Asks one member after the other until one answers. Throws Unavailable. `content` may ask for
-   * less after failures.
-   */
-  async ask(path: string, content: (failures: number) => object, by = soon()): Promise<Answer> {
-    for (let failures = 0;; failures++) {
-      const rounds = Math.floor(failures / this.#members.length);
-      const answer = await this.once(path, content(failures), by, ANSWER_MS * 2 ** rounds);
-      if (answer !== undefined) return answer;
-      if ((failures + 1) % this.#members.length === 0) await setTimeout(PAUSE_MS);
+  /** Asks one member after the other until one answers. Throws Unavailable. */
+  async ask(path: string, content: object, by: number): Promise<Answer> {
+    for (let patience = this.#patience;; patience *= 2) {
+      for (const _ of this.#members) {
+        const answer = await this.once(path, content, by, patience);
+        if (answer !== undefined) return answer;
+      }
+      await setTimeout(PAUSE_MS);
     }
   }
 
   /** Asks one member. Undefined if its answer does not come. Throws if any member would refuse. */
-  async once(path: string, content: object, by: Deadline, patience = ANSWER_MS) {
-    const left = Math.ceil(by.until - performance.now());
-    if (by.gone) throw new Unavailable("nobody waits for it any more");
+  async once(path: string, content: object, by: number, patience = this.#patience) {
+    const start = performance.now();
+    const left = by - start;
     if (left <= 0) throw new Unavailable(`no member of etcd answers: ${this.#failure}`);
-    const signal = AbortSignal.timeout(Math.min(left, patience));
+    const signal = AbortSignal.timeout(Math.ceil(Math.min(left, patience)));
     const member = this.#member;
+    const token = this.#login && this.#signIn(this.#login, member, signal);
     try {
-      return await post(`${this.#members[member]}/v3/${path}`, content, signal, {
+      const answer = await post(`${this.#members[member]}/v3/${path}`, content, signal, {
         "Grpc-Metadata-hasleader": "true", // a member that has no leader says so at once
-        ...(this.#login && { Authorization: await this.#signIn(this.#login, member, signal) }),
+        ...(token && { Authorization: await token }),
       });
+      const took = performance.now() - start;
+      this.#patience = Math.min(Math.max(ANSWER_MS, 2 * took), CALL_MS / 2);
+      return answer;
     } catch (error) {
       if (error instanceof Unavailable || error instanceof TooLarge) throw error;
-      if (error instanceof TokenEnded) this.#token = undefined; // the same member gives a new one
+      if (error instanceof TokenEnded) this.#forget(token); // the same member gives a new one
       else if (this.#member === member) this.#member = (member + 1) % this.#members.length;
       // At the deadline, an earlier failure says more than the deadline itself.
       if (left > patience || !signal.aborted) this.#failure = failure(error);
@@ -96,11 +89,16 @@ export class Cluster {
   }
 
   /** Returns a token, which all members accept. */
-  async #signIn(login: Login, member: number, signal: AbortSignal): Promise<string> {
+  #signIn(login: Login, member: number, signal: AbortSignal): Promise<string> {
     const url = `${this.#members[member]}/v3/auth/authenticate`;
     const token = this.#token ??= post(url, login, signal).then(({ token = "" }) => token);
-    token.catch(() => this.#token = undefined);
-    return await token;
+    token.catch(() => this.#forget(token));
+    return token;
+  }
+
+  /** Makes the next request get a new token, unless this one was replaced meanwhile. */
+  #forget(token?: Promise<string>): void {
+    if (this.#token === token) this.#token = undefined;
   }
 }
 

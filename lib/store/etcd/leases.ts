@@ -8,27 +8,32 @@ const LEASE_S = 1200;
 /** The leases of a server, one after the other. */
 export class Leases {
   readonly #cluster: Cluster;
-  #lease: Promise<string> | undefined;
+  #lease = Promise.resolve("");
+  #askedBy = 0; // the end of the call that asks for it; 0 if it is there
   #renewAt = 0;
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
   }
 
-  /** Returns a lease. Each is used for half its time, so that it does not end during a write. */
-  async current(): Promise<string> {
+  /**
+   * Returns a lease. Each is used for half its time, so that it does not end during a write. Calls
+   * share a lease that is asked for, unless they have to end before the one that asks.
+   */
+  current(by: number): Promise<string> {
     const now = performance.now();
-    if (this.#lease === undefined || now > this.#renewAt) {
+    if (now >= this.#renewAt || by < this.#askedBy) {
       this.#renewAt = now + LEASE_S * 1000 / 2;
-      const lease = this.#cluster.ask("lease/grant", () => ({ TTL: `${LEASE_S}` }));
+      this.#askedBy = by;
+      const lease = this.#cluster.ask("lease/grant", { TTL: `${LEASE_S}` }, by);
       this.#lease = lease.then(({ ID = "" }) => ID);
-      this.#lease.catch(() => this.renew());
+      this.#lease.then(() => this.#askedBy = 0, () => this.renew());
     }
-    return await this.#lease;
+    return this.#lease;
   }
 
   /** Makes `current` take a new lease. */
   renew(): void {
-    this.#lease = undefined;
+    this.#renewAt = 0;
   }
 }

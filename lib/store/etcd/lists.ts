@@ -1,93 +1,90 @@
-// Reads to-do lists in etcd. A page costs what it returns; the total costs a count in etcd.
+// Reads to-do lists in etcd. A list is one range of keys, in the order of the ids.
 
-import { type Filter, passes, usesOnly } from "../filter.ts";
-import { type Deadline, type Part, SLICE, sliceOf, type Task } from "../store.ts";
+import { type Query, select } from "../select.ts";
+import { INITIAL, type Part, type Task } from "../store.ts";
 import { type Cluster, soon } from "./cluster.ts";
 import type { Keys } from "./keys.ts";
-import { range } from "./transaction.ts";
-import { countOf, FIRST, mayGrow, nextLimit, tasksIn, type View, Windows } from "./windows.ts";
+import { Compacted } from "./refusals.ts";
+import { type Pair, put, range } from "./transaction.ts";
+import { Writes } from "./writes.ts";
 
-/** Reads lists of a cluster. */
+const PAGE = 1000; // tasks of one answer
+const KEYS = 100; // that one transaction reads: etcd takes 128
+const MORE = 4; // times as many tasks may be read as are asked for, which is sooner than many keys
+
+/** The request to write a task. */
+export const putTask = (keys: Keys, owner: string, task: Omit<Task, "revision">) =>
+  put(keys.task(owner, task.id), JSON.stringify({ ...task, revision: undefined }));
+
+/** Reads a task. One that was written before a field was added has the field's initial value. */
+export const taskOf = ({ value, revision }: Pair): Task =>
+  Object.assign({}, INITIAL, JSON.parse(value), { revision });
+
+/** The part of a store that reads lists. */
 export class Lists {
-  readonly #cluster: Cluster;
-  readonly #keys: Keys;
-  readonly #windows: Windows;
+  protected readonly cluster: Cluster;
+  protected readonly keys: Keys;
+  protected readonly writes: Writes;
 
   constructor(cluster: Cluster, keys: Keys) {
-    this.#cluster = cluster;
-    this.#keys = keys;
-    this.#windows = new Windows(cluster, keys);
+    this.cluster = cluster;
+    this.keys = keys;
+    this.writes = new Writes(cluster, keys);
   }
 
-  /** See TaskStore. */
-  async get(owner: string, id: number, by?: Deadline): Promise<Task | undefined> {
-    const keys = [false, true].map((done) => this.#keys.task(owner, done, id));
-    const ranges = [this.#keys.list(owner), ...keys].map((key) => range(key));
-    const { found: [list, ...found] } = await this.#cluster.read(by, ...ranges);
-    return list?.count === 0 ? undefined : tasksIn(found)[0];
+  async list(owner: string, query: Query): Promise<Part> {
+    const by = soon();
+    const { tasks, revision } = await this.#whole(owner, by).catch((error) => {
+      if (error instanceof Compacted) return this.#whole(owner, by); // once more, as it is now
+      throw error;
+    });
+    return { ...select(tasks, query), revision };
   }
 
-  /** See TaskStore. The whole part is as it was at one moment. */
-  async list(
-    owner: string,
-    filter: Filter,
-    offset: number,
-    limit: number,
-    by?: Deadline,
-  ): Promise<Part> {
-    const view = { owner, done: filter.done, deadline: () => by };
-    const counted = usesOnly(filter, "done");
-    const extent = counted && offset === 0
-      ? { limit: Math.min(FIRST, limit) }
-      : { count_only: true };
-    const { now, listRevision, newest, ranges } = await this.#windows.read(view, extent);
-    if (listRevision === undefined) return { tasks: [], total: 0, revision: 0 };
-    const then = { ...view, revision: now };
-    const part = counted
-      ? await this.#take(then, tasksIn(ranges), offset, limit, countOf(ranges), newest)
-      : await this.#search(then, filter, offset, limit);
-    return { ...part, revision: listRevision };
-  }
-
-  /** Takes a part of the list. `tasks` are the first of that part, if they have been read. */
-  async #take(
-    view: View,
-    tasks: Task[],
-    offset: number,
-    limit: number,
-    total: number,
-    newest: number,
-  ) {
-    const count = Math.min(limit, Math.max(0, total - offset), SLICE.tasks);
-    const missing = () => mayGrow(tasks) ? count - tasks.length : 0;
-    if (missing() > 0) {
-      const after = tasks.at(-1)?.id ?? await this.#windows.skip(view, offset, newest);
-      const next = Math.min(nextLimit(FIRST, tasks), count);
-      for await (const slice of this.#windows.slices(view, after, next)) {
-        tasks.push(...slice);
-        if (missing() <= 0) break;
-      }
-    }
-    return { tasks: sliceOf(tasks, 0, count), total };
-  }
-
-  /** Counts all tasks that pass, and takes a part of them. */
-  async #search(view: View, filter: Filter, offset: number, limit: number) {
-    const test = passes(filter);
+  /** Reads a whole list, page by page, as it is at one moment. */
+  async #whole(owner: string, by: number) {
     const tasks: Task[] = [];
-    let total = 0;
-    for await (const slice of this.#windows.slices(view, 0)) {
-      for (const task of slice.filter(test)) {
-        if (total++ >= offset && tasks.length < limit && mayGrow(tasks)) tasks.push(task);
-      }
+    let [revision, moment] = [0, 0];
+    for (let missing = true; missing;) {
+      const rest = this.keys.tasks(owner, tasks.at(-1)?.id);
+      const { revision: now, found: [list, page] } = await this.cluster.read(
+        by,
+        range(this.keys.list(owner), { revision: moment }),
+        range(rest, { revision: moment, limit: PAGE }),
+      );
+      moment ||= now;
+      revision = list?.pairs[0]?.revision ?? 0;
+      for (const pair of page?.pairs ?? []) tasks.push(taskOf(pair));
+      missing = (page?.count ?? 0) > (page?.pairs.length ?? 0);
     }
-    return { tasks, total };
+    return { tasks, revision };
   }
 
-  /** See TaskStore. The deadline is for each slice: a slow client may read for longer. */
-  async *walk(owner: string, filter: Filter, after: number, by?: Deadline) {
-    const view = { owner, done: filter.done, deadline: () => soon(by) };
-    const test = passes(filter);
-    for await (const slice of this.#windows.slices(view, after)) yield slice.filter(test);
+  async read(owner: string, ids: readonly number[]): Promise<Task[]> {
+    const by = soon();
+    const span = this.keys.tasks(owner, Math.min(...ids) - 1, Math.max(...ids));
+    const limit = MORE * ids.length;
+    const { found: [near] } = await this.cluster.read(by, range(span, { limit }));
+    const pairs = near?.count === near?.pairs.length
+      ? near?.pairs
+      : await this.#each(owner, ids, by);
+    const tasks = new Map(pairs?.map(taskOf).map((task) => [task.id, task]));
+    return ids.flatMap((id) => tasks.get(id) ?? []);
+  }
+
+  /** Reads tasks that are far from one another. */
+  async #each(owner: string, ids: readonly number[], by: number): Promise<Pair[]> {
+    const pairs: Pair[] = [];
+    for (let i = 0; i < ids.length; i += KEYS) {
+      const keys = ids.slice(i, i + KEYS).map((id) => range(this.keys.task(owner, id)));
+      const { found } = await this.cluster.read(by, ...keys);
+      pairs.push(...found.flatMap(({ pairs }) => pairs));
+    }
+    return pairs;
+  }
+
+  async get(owner: string, id: number): Promise<Task | undefined> {
+    const [task] = await this.read(owner, [id]);
+    return task;
   }
 }

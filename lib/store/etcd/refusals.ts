@@ -8,6 +8,9 @@ export class TokenEnded extends Error {}
 /** The lease of a mark has ended before its time, perhaps because a backup was restored. */
 export class LeaseEnded extends Unavailable {}
 
+/** What was to be read as it was in an old revision is compacted. */
+export class Compacted extends Unavailable {}
+
 const MORE_ROOM =
   "compact and defragment etcd or raise --quota-backend-bytes, then disarm the alarm";
 
@@ -15,6 +18,7 @@ const MORE_ROOM =
 const REFUSALS: readonly (readonly [says: RegExp, error: () => Error])[] = [
   [/invalid auth token|auth store is old/, () => new TokenEnded()],
   [/lease not found/, () => new LeaseEnded("etcd has lost a lease; try again")],
+  [/has been compacted/, () => new Compacted("etcd was compacted during a read; try again")],
   [/space exceeded/, () => new Full(`the store is full; its operator has to ${MORE_ROOM}`)],
   [
     /request is too large|larger than max/,

@@ -12,23 +12,19 @@ export interface Transaction {
 /** One key, or all keys from the first up to the second, which is not one of them. */
 export type Range = string | readonly [from: string, end: string];
 
-/** How much of a range is read: its first keys, only their number, as it was in a revision. */
+/** How much of a range is read: its first keys, as they were in a revision. */
 export interface Extent {
   readonly limit?: number;
-  readonly count_only?: boolean;
   readonly revision?: number;
 }
 
 /** Holds if the keys were last written in this revision. A missing key has revision 0. */
-export const unchanged = (keys: Range, revision: number) => ({
+export const unchanged = (keys: Range, revision = 0) => ({
   ...rangeOf(keys),
   target: "MOD",
   result: "EQUAL",
   mod_revision: `${revision}`,
 });
-
-/** Holds if the key exists. */
-export const exists = (key: string) => ({ ...unchanged(key, 0), result: "GREATER" });
 
 /** Writes a key. With a lease, etcd removes the key when the lease ends. */
 export const put = (key: string, value: string, lease = "0") => ({
@@ -43,6 +39,9 @@ export const range = (keys: Range, extent: Extent = {}) => ({
   request_range: { ...rangeOf(keys), ...extent },
 });
 
+/** Does a transaction as a part of another one. */
+export const nested = (transaction: Transaction) => ({ request_txn: transaction });
+
 const base64 = (text: string) => Buffer.from(text).toString("base64");
 
 function rangeOf(keys: Range) {
@@ -53,14 +52,14 @@ function rangeOf(keys: Range) {
 
 /** An answer of the gateway. It leaves out what is 0, false or empty; its numbers are strings. */
 export interface Answer {
-  readonly header?: { readonly revision: string };
+  readonly header?: { readonly revision?: string };
   readonly succeeded?: boolean;
   readonly responses?: readonly {
     readonly response_range?: {
       readonly kvs?: readonly { readonly value?: string; readonly mod_revision: string }[];
       readonly count?: string;
     };
-    readonly response_delete_range?: { readonly deleted?: string };
+    readonly response_txn?: Answer;
   }[];
   /** The id of a new lease. */
   readonly ID?: string;
@@ -68,23 +67,31 @@ export interface Answer {
   readonly token?: string;
 }
 
-/** Values in the order of their keys, as many as were asked for, and how many there are in all. */
+/** The value of a key, and the revision in which it was written. */
+export interface Pair {
+  readonly value: string;
+  readonly revision: number;
+}
+
+/** Pairs in the order of their keys, as many as were asked for, and how many there are in all. */
 export interface Found {
-  readonly pairs: readonly { readonly value: string; readonly revision: number }[];
+  readonly pairs: readonly Pair[];
   readonly count: number;
 }
 
-/** Whether everything compared held, its revision, each range that was read, keys removed. */
+/** Whether everything compared held, the revision, and each range that was read. */
 export interface Outcome {
   readonly succeeded: boolean;
+  /** Whether there was a nested transaction, and everything that it compared held. */
+  readonly nested: boolean;
   readonly revision: number;
   readonly found: readonly Found[];
-  readonly removed: number;
 }
 
-/** Reads the answer to a transaction. */
+/** Reads the answer to a transaction. What a nested transaction read is found, too. */
 export function outcomeOf({ header, succeeded = false, responses = [] }: Answer): Outcome {
-  const found = responses.flatMap(({ response_range: read }): Found[] => {
+  const found = responses.flatMap(({ response_range: read, response_txn: inner }) => {
+    if (inner !== undefined) return outcomeOf(inner).found;
     if (read === undefined) return [];
     const pairs = (read.kvs ?? []).map(({ value = "", mod_revision }) => ({
       value: Buffer.from(value, "base64").toString(),
@@ -92,9 +99,6 @@ export function outcomeOf({ header, succeeded = false, responses = [] }: Answer)
     }));
     return [{ pairs, count: Number(read.count ?? 0) }];
   });
-  const removed = responses.reduce(
-    (sum, { response_delete_range }) => sum + Number(response_delete_range?.deleted ?? 0),
-    0,
-  );
-  return { succeeded, revision: Number(header?.revision), found, removed };
+  const nested = responses.some(({ response_txn }) => response_txn?.succeeded);
+  return { succeeded, nested, revision: Number(header?.revision), found };
 }

@@ -1,87 +1,71 @@
 // Users in etcd.
 
 import { randomUUID } from "node:crypto";
-import type { Deadline, TaskFields, User, UserFields } from "../store.ts";
-import type { Cluster } from "./cluster.ts";
-import type { Keys } from "./keys.ts";
-import { putTask } from "./tasks.ts";
-import { put, type Range, range, remove, unchanged } from "./transaction.ts";
-import type { Writes } from "./writes.ts";
+import { sizeOf, type TaskFields, type User, type UserFields } from "../store.ts";
+import { soon } from "./cluster.ts";
+import { putTask } from "./lists.ts";
+import { Tasks } from "./tasks.ts";
+import { put, range, remove, unchanged } from "./transaction.ts";
 
-/** Reads and writes users. */
-export class Users {
-  readonly #cluster: Cluster;
-  readonly #keys: Keys;
-  readonly #writes: Writes;
-
-  constructor(cluster: Cluster, keys: Keys, writes: Writes) {
-    this.#cluster = cluster;
-    this.#keys = keys;
-    this.#writes = writes;
+/** The part of a store that has the users. */
+export class Users extends Tasks {
+  async user(username: string): Promise<User | undefined> {
+    const { found } = await this.cluster.read(soon(), range(this.keys.user(username)));
+    const [pair] = found[0]?.pairs ?? [];
+    return pair && { username, ...JSON.parse(pair.value), revision: pair.revision };
   }
 
-  /** See UserStore, as for all methods here. */
-  async user(username: string, by?: Deadline): Promise<User | undefined> {
-    const { found: [user] } = await this.#cluster.read(by, range(this.#keys.user(username)));
-    const [pair] = user?.pairs ?? [];
-    return pair && { id: username, username, ...JSON.parse(pair.value), revision: pair.revision };
-  }
-
-  addUser(username: string, fields: UserFields, by?: Deadline) {
-    return this.#addUser(username, fields, [this.#keys.user(username)], () => [], by);
+  addUser(username: string, fields: UserFields) {
+    return this.#insert(username, fields, this.keys.user(username), []);
   }
 
   async addFirst(username: string, fields: UserFields, tasks: readonly TaskFields[]) {
-    // Earlier versions wrote no `users`, but they left a user or a task's id.
-    const none = [this.#keys.users, this.#keys.all("user"), this.#keys.last];
-    const { found } = await this.#cluster.read(
-      undefined,
-      ...none.map((keys) => range(keys, { count_only: true })),
-    );
-    if (found.some(({ count }) => count > 0)) return undefined; // even if the cluster is full
-    const { last } = this.#keys;
-    return await this.#addUser(username, fields, none, (id) => [
-      put(last, `${tasks.length}`),
-      ...tasks.map((task, i) => putTask(this.#keys, id, { ...task, id: i + 1 })),
-    ]);
+    const { users } = this.keys;
+    const { found } = await this.cluster.read(soon(), range(users));
+    if (found[0]?.count !== 0) return undefined; // even if the cluster is full
+    return await this.#insert(username, fields, users, tasks);
   }
 
-  /** Adds a user, and writes what `more` makes of their id, if no key of `none` exists. */
-  async #addUser(
+  /** Adds a user with tasks if there is no key `none`. Only the first user of all has tasks. */
+  async #insert(
     username: string,
     { password, email }: UserFields,
-    none: readonly Range[],
-    more: (id: string) => readonly object[],
-    by?: Deadline,
+    none: string,
+    tasks: readonly TaskFields[],
   ): Promise<User | undefined> {
     const id = randomUUID();
-    const { users, list, user } = this.#keys;
-    const value = JSON.stringify({ id, password, email });
-    const { succeeded, revision } = await this.#writes.write({
-      compare: none.map((keys) => unchanged(keys, 0)),
-      success: [put(users, ""), put(list(id), ""), put(user(username), value), ...more(id)],
-    }, by);
+    const { users, list, user, last } = this.keys;
+    const size = tasks.reduce((sum, task) => sum + sizeOf(task), 0);
+    const { succeeded, revision } = await this.writes.write({
+      compare: [unchanged(none)],
+      success: [
+        put(users, ""),
+        put(user(username), JSON.stringify({ id, password, email })),
+        put(list(id), `${size}`),
+        ...tasks.map((task, i) => putTask(this.keys, id, { ...task, id: i + 1 })),
+        ...(tasks.length > 0 ? [put(last, `${tasks.length}`)] : []),
+      ],
+    }, soon());
     return succeeded ? { id, username, password, email, revision } : undefined;
   }
 
-  async updateUser(user: User, changes: Partial<UserFields>, by?: Deadline) {
-    const key = this.#keys.user(user.username);
+  async updateUser(user: User, changes: Partial<UserFields>) {
+    const key = this.keys.user(user.username);
     const changed = { ...user, ...changes };
     const { id, password, email } = changed;
-    const { succeeded, revision } = await this.#writes.write({
+    const { succeeded, revision } = await this.writes.write({
       compare: [unchanged(key, user.revision)],
       success: [put(key, JSON.stringify({ id, password, email }))],
-    }, by);
+    }, soon());
     return succeeded ? { ...changed, revision } : undefined;
   }
 
-  /** The tasks are gone with their list. Clearing frees their space. */
-  async removeUser({ id, username, revision }: User, by?: Deadline): Promise<boolean> {
-    const key = this.#keys.user(username);
-    const { succeeded } = await this.#writes.write({
+  async removeUser({ id, username, revision }: User): Promise<boolean> {
+    const key = this.keys.user(username);
+    const { succeeded } = await this.writes.write({
       compare: [unchanged(key, revision)],
-      success: [remove(key), remove(this.#keys.list(id)), put(this.#keys.removed(id), id)],
-    }, by);
+      success: [remove(key), remove(this.keys.list(id)), remove(this.keys.tasks(id))],
+    }, soon());
     return succeeded;
   }
 }

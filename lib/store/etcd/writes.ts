@@ -2,28 +2,24 @@
 //
 // If no answer comes, the write may have arrived, or it may still be on its way. Deno's fetch may
 // even have sent it twice. So each write has a number, and leaves it in a mark: a key that only one
-// write uses at a time. A write does nothing unless its mark is as the write before left it:
+// write uses at a time. A write does nothing unless its mark is as the write before left it, and
+// otherwise it changes the mark, even if something else that it compares does not hold:
 //
 // - A second copy finds the number of the first one in the mark, and does nothing.
 // - To learn what became of a write, the server tries to change the mark on the same condition. If
 //   it can, the write has not arrived, and no longer will. If it cannot, the mark shows why: it
-//   holds the number of the write, which has arrived.
+//   holds the number of the write, and what the write did.
+//
+// test/slow/model-etcd.test.ts tries every order in which messages may arrive, or not.
 
 import { randomUUID } from "node:crypto";
-import { type Deadline, Unavailable } from "../store.ts";
-import { type Cluster, soon } from "./cluster.ts";
+import { Unavailable } from "../store.ts";
+import type { Cluster } from "./cluster.ts";
 import type { Keys } from "./keys.ts";
 import { Leases } from "./leases.ts";
 import { LeaseEnded } from "./refusals.ts";
-import {
-  type Found,
-  type Outcome,
-  outcomeOf,
-  put,
-  range,
-  type Transaction,
-  unchanged,
-} from "./transaction.ts";
+import { nested, type Outcome, outcomeOf, type Pair } from "./transaction.ts";
+import { put, range, type Transaction, unchanged } from "./transaction.ts";
 
 interface Mark {
   readonly key: string;
@@ -31,14 +27,6 @@ interface Mark {
   readonly revision: number;
   /** When it ends, etcd removes the mark. */
   readonly lease: string;
-}
-
-/** What became of a write whose answer was lost. */
-interface Fate {
-  /** `never`: it has not arrived, and no longer will. */
-  readonly is: "arrived" | "never" | "unknown";
-  /** The revision in which it arrived. */
-  readonly revision: number;
 }
 
 /** Writes to a cluster. */
@@ -59,38 +47,39 @@ export class Writes {
    * Runs a transaction as a whole and once, or not at all. After Unavailable nobody knows which:
    * the write may still happen. After a success, `found` is empty if the answer was lost.
    */
-  async write({ compare = [], success, failure = [] }: Transaction, by = soon()): Promise<Outcome> {
+  async write({ compare = [], success, failure = [] }: Transaction, by: number): Promise<Outcome> {
     for (;;) {
-      const mark = await this.#take();
+      const mark = await this.#take(by);
       const number = `${++this.#count}`;
-      const transaction = {
+      const leave = (what: string) => put(mark.key, `${number} ${what}`, mark.lease);
+      const outcome = await this.#send(mark, {
         compare: [asLeft(mark), ...compare],
-        success: [put(mark.key, number, mark.lease), ...success],
-        failure: [range(mark.key), ...failure],
-      };
-      const answer = await this.#send(transaction, mark, by);
-      if (answer?.succeeded) {
-        this.#giveBack(mark, answer.revision);
-        return answer;
+        success: [leave("done"), ...success],
+        failure: [nested({
+          compare: [asLeft(mark)],
+          success: [leave("refused"), ...failure],
+          failure: [range(mark.key)],
+        })],
+      }, by);
+      if (outcome?.succeeded || outcome?.nested) {
+        this.#giveBack(mark, outcome.revision);
+        return outcome;
       }
-      const [marked, ...found] = answer?.found ?? [];
-      if (answer !== undefined && revisionOf(marked) === mark.revision) {
-        this.#giveBack(mark, mark.revision); // something else that was compared does not hold
-        return { ...answer, found };
-      }
-      const fate = await this.#fateOf(number, mark, by);
-      if (fate.is === "arrived") {
-        return { succeeded: true, revision: fate.revision, found: [], removed: 0 };
-      }
-      // An answer says that this copy did nothing; the mark was lost when a backup was restored.
-      if (fate.is === "unknown" && answer === undefined) {
+      // Another copy has arrived, or no answer came: the mark shows what the write did.
+      const trace = outcome?.found[0]?.pairs[0] ?? await this.#stop(number, mark, by);
+      if (trace?.value.split(" ")[0] !== number) {
+        this.#leases.renew(); // what took this mark may have taken all marks of the lease
         throw new Unavailable("nobody knows whether a write was done: etcd has lost its mark");
-      } // otherwise it is safe to send it again, with another number
+      }
+      this.#giveBack(mark, trace.revision);
+      if (trace.value === `${number} done`) {
+        return { succeeded: true, nested: false, revision: trace.revision, found: [] };
+      } // otherwise it did nothing, and never will: it is safe to send it again
     }
   }
 
   /** Sends a write to one member. Undefined if its answer does not come. */
-  async #send(write: Transaction, mark: Mark, by: Deadline): Promise<Outcome | undefined> {
+  async #send(mark: Mark, write: Transaction, by: number): Promise<Outcome | undefined> {
     try {
       const answer = await this.#cluster.once("kv/txn", write, by);
       return answer && outcomeOf(answer);
@@ -101,26 +90,22 @@ export class Writes {
     }
   }
 
-  /**
-   * Finds out what became of a write, and stops it if it has not arrived: changes its mark, if that
-   * is still as the write before left it.
-   */
-  async #fateOf(number: string, mark: Mark, by: Deadline): Promise<Fate> {
-    const stopped = `${number} stopped`;
-    const { succeeded, revision, found: [marked] } = await this.#cluster.run({
-      compare: [asLeft(mark)],
-      success: [put(mark.key, stopped, mark.lease)],
-      failure: [range(mark.key)],
-    }, by);
-    const now = succeeded ? { value: stopped, revision } : marked?.pairs[0];
-    if (now?.value !== number && now?.value !== stopped) return { is: "unknown", revision: 0 };
-    this.#giveBack(mark, now.revision);
-    return { is: now.value === number ? "arrived" : "never", revision: now.revision };
+  /** Stops a write if it has not arrived. Returns its mark, as the write or this has changed it. */
+  async #stop(number: string, mark: Mark, by: number): Promise<Pair | undefined> {
+    const value = `${number} stopped`;
+    const { succeeded, revision, found: [marked] } = outcomeOf(
+      await this.#cluster.ask("kv/txn", {
+        compare: [asLeft(mark)],
+        success: [put(mark.key, value, mark.lease)],
+        failure: [range(mark.key)],
+      }, by),
+    );
+    return succeeded ? { value, revision } : marked?.pairs[0];
   }
 
   /** Returns a mark that no other write uses. */
-  async #take(): Promise<Mark> {
-    const lease = await this.#leases.current();
+  async #take(by: number): Promise<Mark> {
+    const lease = await this.#leases.current(by);
     this.#free = this.#free.filter((mark) => mark.lease === lease);
     return this.#free.pop() ?? { key: this.#keys.mark(randomUUID()), revision: 0, lease };
   }
@@ -131,4 +116,3 @@ export class Writes {
 }
 
 const asLeft = ({ key, revision }: Mark) => unchanged(key, revision);
-const revisionOf = (found?: Found) => found?.pairs[0]?.revision ?? 0;

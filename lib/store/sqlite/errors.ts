@@ -2,6 +2,10 @@
 
 import { Unavailable } from "../store.ts";
 
+const WRITABLE =
+  "it must be a file in a folder that exists and can be written, and so must be its " +
+  "-wal and -shm files, if they are there";
+
 /** Something is wrong with a file. The message is one line that names the fix. */
 export class FileError extends Unavailable {
   constructor(file: string, fix: string, cause?: unknown) {
@@ -19,13 +23,8 @@ const FIXES: readonly (readonly [message: RegExp, kind: typeof FileError, fix: s
   [/^database (table )?is locked/, Locked, "another program keeps it locked; end that one"],
   [/^database or disk is full/, FileError, "the disk is full; make room"],
   [/^disk I\/O error/, FileError, "the disk does not read or write as it should; check it"],
-  [
-    /^unable to open database file/,
-    BadFile,
-    "it must be a file in a folder that exists and can be written",
-  ],
+  [/^(unable to open database file|attempt to write a readonly database)/, BadFile, WRITABLE],
   [/^file is not a database/, BadFile, "it is no SQLite database; name another file"],
-  [/^attempt to write a readonly database/, BadFile, "it must be a file that can be written"],
   [
     /^(database disk image is malformed|malformed database)/,
     BadFile,

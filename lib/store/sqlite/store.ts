@@ -1,80 +1,67 @@
 // A store in a SQLite file, for one machine. What a client was told is still there after a crash.
 // deno-lint-ignore-file require-await -- the interface asks for promises
 
-import type { Database } from "./database.ts";
-import { farPage, nearPage, walk } from "./lists.ts";
-import { openDatabase } from "./open.ts";
-import { search } from "./search.ts";
-import { addTask, getTask, removeTask, updateTask } from "./tasks.ts";
-import { addUser, clearSome, findUser, hasRemovedUsers, removeUser, updateUser } from "./users.ts";
-import { Turns } from "../change.ts";
-import { type Filter, usesOnly } from "../filter.ts";
-import type { Deadline, Store, Task, TaskFields, User, UserFields } from "../store.ts";
+import type { OpenFile } from "./file.ts";
+import { openFile } from "./open.ts";
+import type { Step } from "./tables.ts";
+import { addTask, getTask, listOf, readTasks, removeTask, updateTask } from "./tasks.ts";
+import { addUser, findUser, removeUser, updateUser } from "./users.ts";
+import { Writes } from "./writes.ts";
+import { type Query, select } from "../select.ts";
+import type { Store, Task, TaskFields, User, UserFields } from "../store.ts";
 
 /** A store in a file, which several servers on a machine may share. */
 export class SqliteStore implements Store {
   readonly epoch: string;
-  readonly turns = new Turns();
-  readonly #db: Database;
-  #clearing = Promise.resolve();
-  #closed = false;
+  readonly #file: OpenFile;
+  readonly #writes: Writes;
 
-  private constructor(db: Database) {
-    this.#db = db;
-    this.epoch = String(db.get("SELECT epoch FROM store")?.["epoch"]);
+  private constructor(file: OpenFile) {
+    this.epoch = file.epoch;
+    this.#file = file;
+    this.#writes = new Writes(file);
   }
 
   /** Opens or creates a file. Throws an error whose message names the fix. */
-  static async open(file: string): Promise<SqliteStore> {
-    const store = new SqliteStore(await openDatabase(file));
-    store.#clear(); // an earlier server may have ended before it was done with that
-    return store;
+  static async open(file: string, versions?: readonly Step[]): Promise<SqliteStore> {
+    return new SqliteStore(await openFile(file, versions));
   }
 
-  async list(owner: string, filter: Filter, offset: number, limit: number, by?: Deadline) {
-    const page = [Number(owner), filter, offset, limit] as const;
-    if (!usesOnly(filter, "done")) {
-      return await this.#db.view((view) => search(view, ...page, by), by);
-    }
-    return await this.#db.read((db) => nearPage(db, ...page)) ??
-      await this.#db.view((view) => farPage(view, ...page, by), by);
+  async list(owner: string, query: Query) {
+    const { tasks, revision } = listOf(this.#file.db, Number(owner));
+    return { ...select(tasks, query), revision };
   }
 
-  walk(
-    owner: string,
-    filter: Filter,
-    after: number,
-    by?: Deadline,
-  ): AsyncIterable<readonly Task[]> {
-    return walk(this.#db, Number(owner), filter, after, by);
+  async read(owner: string, ids: readonly number[]): Promise<Task[]> {
+    return readTasks(this.#file.db, Number(owner), ids);
   }
 
   async get(owner: string, id: number): Promise<Task | undefined> {
-    return getTask(this.#db, Number(owner), id);
+    return getTask(this.#file.db, Number(owner), id);
   }
 
-  add(owner: string, fields: TaskFields, by?: Deadline): Promise<Task | undefined> {
-    return this.#db.write((db) => addTask(db, Number(owner), fields), by);
+  add(owner: string, fields: TaskFields): Promise<Task | undefined> {
+    return this.#writes.add((db) => addTask(db, Number(owner), fields));
   }
 
-  update(owner: string, task: Task, changes: Partial<TaskFields>, by?: Deadline) {
-    return this.#db.write((db) => updateTask(db, Number(owner), task, changes), by);
+  update(owner: string, task: Task, changes: Partial<TaskFields>): Promise<Task | undefined> {
+    return this.#writes.add((db) => updateTask(db, Number(owner), task, changes));
   }
 
-  remove(owner: string, task: Task, by?: Deadline): Promise<boolean> {
-    return this.#db.write((db) => removeTask(db, Number(owner), task), by);
+  remove(owner: string, task: Task): Promise<boolean> {
+    return this.#writes.add((db) => removeTask(db, Number(owner), task));
   }
 
   async user(username: string): Promise<User | undefined> {
-    return findUser(this.#db, username);
+    return findUser(this.#file.db, username);
   }
 
-  addUser(username: string, fields: UserFields, by?: Deadline): Promise<User | undefined> {
-    return this.#db.write((db) => addUser(db, username, fields), by);
+  addUser(username: string, fields: UserFields): Promise<User | undefined> {
+    return this.#writes.add((db) => addUser(db, username, fields));
   }
 
   addFirst(username: string, fields: UserFields, tasks: readonly TaskFields[]) {
-    return this.#db.write((db) => {
+    return this.#writes.add((db) => {
       // The revision is 0 until the first write.
       if (db.get("SELECT revision FROM store")?.["revision"] !== 0) return undefined;
       const user = addUser(db, username, fields);
@@ -83,28 +70,15 @@ export class SqliteStore implements Store {
     });
   }
 
-  updateUser(user: User, changes: Partial<UserFields>, by?: Deadline): Promise<User | undefined> {
-    return this.#db.write((db) => updateUser(db, user, changes), by);
+  updateUser(user: User, changes: Partial<UserFields>): Promise<User | undefined> {
+    return this.#writes.add((db) => updateUser(db, user, changes));
   }
 
-  async removeUser(user: User, by?: Deadline): Promise<boolean> {
-    const removed = await this.#db.write((db) => removeUser(db, user), by);
-    if (removed) this.#clear();
-    return removed;
+  removeUser(user: User): Promise<boolean> {
+    return this.#writes.add((db) => removeUser(db, user));
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
-    await this.#clearing;
-    this.#db.close();
-  }
-
-  /** Deletes in the background what is left of removed users. */
-  #clear(): void {
-    const clear = async () => {
-      while (!this.#closed && await this.#db.read(hasRemovedUsers)) await this.#db.write(clearSome);
-    };
-    // If the file cannot be written now, the next removal or start continues.
-    this.#clearing = this.#clearing.then(clear).catch(() => {});
+  close(): void {
+    this.#file.close();
   }
 }

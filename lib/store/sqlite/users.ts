@@ -34,8 +34,8 @@ export function addUser(
 ): User | undefined {
   if (findUser(db, username) !== undefined) return undefined;
   const revision = renew(db);
-  const sql = `INSERT INTO users (username, password, email, revision, listRevision)
-    VALUES (?, ?, ?, ?, ?) RETURNING id`;
+  const sql = `INSERT INTO users (username, password, email, revision, listRevision, listSize)
+    VALUES (?, ?, ?, ?, ?, 0) RETURNING id`;
   const row = db.get(sql, username, password, email, revision, revision);
   return { id: `${row?.["id"]}`, username, password, email, revision };
 }
@@ -55,23 +55,11 @@ export function updateUser(
   return { ...now, password, email, revision };
 }
 
-/** Takes a user's name; their tasks are deleted later. False if they are not as they were read. */
+/** Removes a user and their tasks. False if they are not as they were read. */
 export function removeUser(db: Database, { id, revision }: User): boolean {
-  const sql = `UPDATE users SET username = NULL, password = '', email = ''
-    WHERE id = ? AND revision = ? AND username IS NOT NULL RETURNING id`;
-  return db.get(sql, Number(id), revision) !== undefined;
-}
-
-/** Whether a removed user still has to be deleted. */
-export const hasRemovedUsers = (db: Database) =>
-  db.get("SELECT 1 FROM users WHERE username IS NULL") !== undefined;
-
-/**
- * Deletes some tasks of removed users; if there are none left, the users. Another server may do the
- * same, so every call looks for them anew.
- */
-export function clearSome(db: Database): void {
-  const tasks = db.all(`DELETE FROM tasks WHERE id IN (SELECT tasks.id FROM users
-    JOIN tasks ON owner = users.id WHERE username IS NULL LIMIT 500) RETURNING id`);
-  if (tasks.length === 0) db.all("DELETE FROM users WHERE username IS NULL");
+  const sql = "SELECT 1 FROM users WHERE id = ? AND revision = ?";
+  if (db.get(sql, Number(id), revision) === undefined) return false;
+  db.all("DELETE FROM tasks WHERE owner = ?", Number(id));
+  db.all("DELETE FROM users WHERE id = ?", Number(id));
+  return true;
 }

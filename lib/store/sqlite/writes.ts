@@ -1,9 +1,11 @@
-// Writes wait for the disk together. For other programs, each waits until its own deadline.
+// Writes wait for the disk together, and for other programs for some seconds each.
 
 import { performance } from "node:perf_hooks";
 import { setImmediate, setTimeout } from "node:timers/promises";
-import type { Deadline } from "../store.ts";
+import { ListFull } from "../store.ts";
+import type { Database } from "./database.ts";
 import { Locked } from "./errors.ts";
+import type { OpenFile } from "./file.ts";
 
 const PATIENCE_MS = 5000; // while another program is writing
 
@@ -12,26 +14,32 @@ interface Write {
   readonly work: () => () => void;
   readonly reject: (error: unknown) => void;
   readonly until: number;
-  readonly by: Deadline | undefined;
 }
 
-/** Collects the writes of one turn of the event loop. `commit` does all of them or none. */
+/** Collects the writes of one turn of the event loop, which then share a transaction. */
 export class Writes {
-  readonly #commit: <T>(works: () => T) => T;
+  readonly #file: OpenFile;
   #waiting: Write[] = [];
 
-  constructor(commit: <T>(works: () => T) => T) {
-    this.#commit = commit;
+  constructor(file: OpenFile) {
+    this.#file = file;
   }
 
-  add<T>(work: () => T, by?: Deadline): Promise<T> {
+  /** Does `work` as a whole or not at all, and resolves when its result is on the disk. */
+  add<T>(work: (db: Database) => T): Promise<T> {
     return new Promise((resolve, reject) => {
       const settle = () => {
-        const done = work();
-        return () => resolve(done);
+        try {
+          const done = work(this.#file.db);
+          return () => resolve(done);
+        } catch (error) {
+          // It comes before anything is written, so the others' writes go on.
+          if (error instanceof ListFull) return () => reject(error);
+          throw error;
+        }
       };
-      const until = Math.min(performance.now() + PATIENCE_MS, by?.until ?? Infinity);
-      if (this.#waiting.push({ work: settle, reject, until, by }) === 1) this.#run();
+      const until = performance.now() + PATIENCE_MS;
+      if (this.#waiting.push({ work: settle, reject, until }) === 1) this.#run();
     });
   }
 
@@ -39,9 +47,9 @@ export class Writes {
     await setImmediate();
     for (;;) {
       try {
-        const done = this.#commit(() => this.#waiting.map(({ work }) => work()));
+        const done = this.#file.change(() => this.#waiting.map(({ work }) => work()));
         this.#waiting = [];
-        return done.forEach((resolve) => resolve());
+        return done.forEach((settle) => settle());
       } catch (error) {
         this.#refuse(error);
         if (this.#waiting.length === 0) return;
@@ -53,7 +61,7 @@ export class Writes {
   /** Rejects the writes that cannot wait any longer. */
   #refuse(error: unknown): void {
     const now = performance.now();
-    const waits = ({ until, by }: Write) => error instanceof Locked && now < until && !by?.gone;
+    const waits = ({ until }: Write) => error instanceof Locked && now < until;
     const refused = this.#waiting.filter((write) => !waits(write));
     this.#waiting = this.#waiting.filter(waits);
     for (const { reject } of refused) reject(error);

@@ -1,0 +1,33 @@
+// What a client is told when the store fails. Stores know nothing of HTTP, so their errors become
+// HttpErrors here.
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { HttpError, type Reply } from "./http/reply.ts";
+import { Full, ListFull, TooLarge, Unavailable } from "./store/store.ts";
+import { onceASecond } from "./wire/log.ts";
+
+type App = (request: IncomingMessage, response: ServerResponse) => Promise<Reply>;
+
+/** The same app, but for the store's errors: 409, 413, 503. The operator is told of the last. */
+export function explained(app: App): App {
+  const tell = onceASecond(console.error);
+  return async (request, response) => {
+    try {
+      return await app(request, response);
+    } catch (error) {
+      const clientHasGone = request.socket.destroyed; // then the error may only say so
+      if (error instanceof Unavailable && !clientHasGone) tell(error.message);
+      throw toHttp(error);
+    }
+  };
+}
+
+function toHttp(error: unknown): unknown {
+  if (error instanceof ListFull) return new HttpError(409, error.message);
+  if (error instanceof TooLarge) return new HttpError(413, error.message);
+  if (!(error instanceof Unavailable)) return error;
+  const message = error instanceof Full
+    ? error.message
+    : "try again later; no change was made in part";
+  return new HttpError(503, message, { "Retry-After": "5" });
+}
