@@ -88,7 +88,7 @@ async function isKilled(file: string, mutated: string, tests: readonly string[])
       durations.set(test, performance.now() - begun);
     }
     write(file, mutated);
-    if (!await passes(test, 10_000 + 4 * (durations.get(test) ?? 0))) return true;
+    if (!await passes(test, 30_000 + 4 * (durations.get(test) ?? 0))) return true;
   }
   return false;
 }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readdir, readFile, rename, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
 import { newFile, NO_SQLITE } from "../tools/files.ts";
@@ -60,6 +60,7 @@ over("a restart leaves everything as it was but entity tags", async (t, file) =>
   assert.equal(list.headers["x-total-count"], "3");
   await stop(before);
 
+  assert.deepEqual(await readdir(dirname(file)), [basename(file)]); // the log of SQLite is closed
   const after = await startProcess(t, QUIET, {
     TODO_DB: file,
     TODO_PUBLIC_URL: "http://localhost:8080",

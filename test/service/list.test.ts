@@ -92,6 +92,8 @@ const WRONG: [query: string, fields: Record<string, string>][] = [
   ["done=true&done=true", { done: ONCE }],
   ["q=a&q=b", { q: ONCE }],
   ["page=1&per_page=2&page=2", { page: ONCE }],
+  [`${"n".repeat(51)}=1`, { ["n".repeat(50)]: UNKNOWN }],
+  ["a&b&c&d&e&f", { a: UNKNOWN, b: UNKNOWN, c: UNKNOWN, d: UNKNOWN, e: UNKNOWN }],
   ["done=yes&page=0&per_page=0&x=1", { done: DONE, page: PAGE, per_page: PER_PAGE, x: UNKNOWN }],
 ];
 

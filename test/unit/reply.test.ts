@@ -1,9 +1,10 @@
-// A bug of ours: the log gets its stack, and the client gets a sentence.
+// Failures as responses: their messages, and a bug of ours.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
+import { HttpError } from "../../lib/http/reply.ts";
 import { serve } from "../../lib/wire/server.ts";
 
 test("a handler's failure is a 500; its message is logged, and not sent", async (t) => {
@@ -22,4 +23,12 @@ test("a handler's failure is a 500; its message is logged, and not sent", async 
     "Error: a secret",
     "Error: a secret",
   ]);
+});
+
+test("a message of 900 bytes is sent whole, a longer one is cut between two characters", () => {
+  const sent = (message: string) => JSON.parse(new HttpError(400, message).text).message;
+  const whole = "x".repeat(900);
+  assert.equal(sent(whole), whole);
+  assert.equal(sent(`${whole}y`), `${whole}…`);
+  assert.equal(sent(`${"x".repeat(899)}ü`), `${"x".repeat(899)}…`);
 });

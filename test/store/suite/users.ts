@@ -74,6 +74,11 @@ export function userPromises(kind: Kind): void {
     assert.equal(await store.user("a"), undefined);
   });
 
+  testUsers(kind, "of two removals of a user at once, one succeeds", async ({ store, a }) => {
+    const removed = await Promise.all([store.removeUser(a), store.removeUser(a)]);
+    assert.deepEqual(removed.sort(), [false, true]);
+  });
+
   testUsers(kind, "a change of a task does not change its owner", async ({ store, a }) => {
     await store.remove(a.id, await add(store, a.id));
     assert.deepEqual(await store.user("a"), a);
