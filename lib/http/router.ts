@@ -61,7 +61,7 @@ export function path(pattern: string): Path<Record<string, unknown>> {
   };
 }
 
-const literal = (text: string) => text.replace(/[.*]/g, "\\$&");
+const literal = (text: string) => text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 
 /** A row of the router table. */
 export interface Route {

@@ -95,6 +95,21 @@ test("a parameter comes back as it was built, whatever characters it has", () =>
   assert.equal(NAMED.match("/lists//items/7"), undefined);
 });
 
+test("a pattern means its characters, whatever they mean to a RegExp", () => {
+  for (const character of "\\^$.*+?()[]{}|/-c") {
+    for (
+      const around of [`/${character}/`, `/c${character}${character}/`, `/(${character})/[a-z]/`]
+    ) {
+      const { match, build } = path(`${around}<int:id>${character}`);
+      assert.deepEqual(match(build({ id: 7 })), { id: 7 }, around);
+      assert.equal(match(`${around}7`), undefined, around);
+      assert.equal(match(`/${around}7${character}`), undefined, around);
+    }
+  }
+  assert.equal(path("/a.b/<int:id>").match("/aXb/7"), undefined);
+  assert.equal(path("/a+/<int:id>").match("/aa/7"), undefined);
+});
+
 test("a path keeps the pattern that it was made of", () => {
   for (const pattern of ["/api/v1.0/tasks", "/api/v1.0/tasks/<int:id>", "/<string:a>/<string:b>"]) {
     assert.equal(path(pattern).pattern, pattern);
