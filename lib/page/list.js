@@ -88,7 +88,9 @@ function visitAddress(uri) {
 
 function showFilter(uri) {
   const { searchParams } = new URL(uri);
-  for (const name of ["done", "q"]) filter.elements[name].value = searchParams.get(name) ?? "";
+  const [done, text] = ["done", "q"].map((name) => searchParams.get(name) ?? "");
+  for (const radio of filter.elements.done) radio.checked = radio.value === done;
+  filter.elements.q.value = text;
 }
 
 /** Shows another page, or other tasks. `step` is for the browser's history. */

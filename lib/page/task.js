@@ -29,7 +29,9 @@ export class Row {
     this.#box.onkeyup = ({ key }) => {
       if (key === "Enter") this.#open();
     };
-    this.#part("text").ondblclick = ({ target }) => target.closest("a") || this.#open();
+    this.#part("text").onclick = ({ target }) => {
+      if (!target.closest("a") && getSelection().isCollapsed) this.#open();
+    };
     this.#edit.onclick = () => this.#open();
     this.#delete.onclick = () => offerUndo([this.#task], this.#delete);
     onSubmit(this.#editor, () => this.#save());
@@ -38,6 +40,10 @@ export class Row {
       if (key === "Escape" && !isComposing && keyCode !== 229) this.#cancel();
     };
     this.#part("cancel").onclick = () => this.#cancel();
+    this.#editor.querySelector(".delete").onclick = () => {
+      this.#cancel(); // which asks before it throws text away
+      if (this.#editor.hidden) offerUndo([this.#task], this.#delete);
+    };
     this.show(task);
   }
 
@@ -206,13 +212,29 @@ function lengthOf(run) {
 /** Shows two versions. Resolves with the choice: "mine", "theirs", or "" for neither yet. */
 function choose(versions) {
   const { conflict } = parts;
-  for (const [id, task] of Object.entries(versions)) {
-    for (const name of FIELDS) {
-      const text = name === "done" ? (task.done ? "Done" : "Open") : task[name];
-      parts[id].querySelector(`.${name}`).textContent = text;
+  const read = ({ done, ...texts }) => ({ ...texts, done: done ? "Done" : "Open" });
+  const [mine, theirs] = [versions.mine, versions.theirs].map(read);
+  for (const name of FIELDS) {
+    for (const [id, own, other] of [["mine", mine, theirs], ["theirs", theirs, mine]]) {
+      parts[id].querySelector(`.${name}`).replaceChildren(...marked(own[name], other[name]));
     }
   }
   conflict.returnValue = ""; // which Escape leaves, or sets
   conflict.showModal();
   return new Promise((resolve) => conflict.onclose = () => resolve(conflict.returnValue));
+}
+
+/** A text as nodes. What begins to differ from another text, and ends to, is marked. */
+function marked(text, other) {
+  const [mine, theirs] = [text, other].map((text) => text.split(/(\s+)/));
+  let start = 0;
+  while (start < mine.length && mine[start] === theirs[start]) start++;
+  let end = 0;
+  while (
+    end < mine.length - start && end < theirs.length - start &&
+    mine.at(-end - 1) === theirs.at(-end - 1)
+  ) end++;
+  const mark = document.createElement("mark");
+  mark.textContent = mine.slice(start, mine.length - end).join("");
+  return [mine.slice(0, start).join(""), mark, mine.slice(mine.length - end).join("")];
 }

@@ -44,6 +44,9 @@ story(
       const versions = await browser.run(`return ["mine", "theirs"]
       .map((id) => document.querySelector("#" + id + " .title").textContent)`);
       assert.deepEqual(versions, [mine, theirs]);
+      const marks = await browser.run(`return [...document.querySelectorAll("#conflict mark")]
+        .map(({ textContent }) => textContent).filter((text) => text !== "")`);
+      assert.deepEqual(marks, [mine, theirs].map((title) => title.replace("Learn ", "")));
     };
     await collide("Learn Python", "Learn Rust", "Learn Go");
     await browser.press("Go on editing");

@@ -59,6 +59,9 @@ story("filters and pages, by the service's own links", async (server) => {
   await count("11 tasks, 11 open");
   await browser.click(await box("Task 40"));
   await count("11 tasks, 10 open");
+  const done = await browser.field("Done");
+  assert.deepEqual([await browser.role(done), await browser.label(done)], ["radio", "Done"]);
+  assert.equal(await browser.label(await browser.find("[role=radiogroup]")), "Show");
   await choose("Done");
   await count("1 done");
   assert.deepEqual(await shown(), ["Task 40"]);
@@ -66,6 +69,7 @@ story("filters and pages, by the service's own links", async (server) => {
   await browser.run("history.back()");
   await count("11 tasks");
   assert.equal(await value("Search"), "task 4");
+  assert.equal(await browser.run("return arguments[0].checked", await browser.field("All")), true);
   await choose("Open");
   await count("10 open");
   await browser.click(await box("Task 41")); // which stays for a while

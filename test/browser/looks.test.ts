@@ -10,6 +10,7 @@ import {
   box,
   browser,
   count,
+  errorAt,
   focus,
   none,
   said,
@@ -17,6 +18,7 @@ import {
   signIn,
   story,
   taskOf,
+  titles,
   untilServer,
   value,
   visit,
@@ -94,7 +96,7 @@ story("in forced colours and on paper, everything can still be told apart", asyn
   await browser.fill("New task", "Read");
   await browser.press("Add");
   await said("Added “Read”.");
-  for (const selector of ["#add input", "#add button", "#said", "select"]) {
+  for (const selector of ["#add input", "#add button", "#said", "#filter :checked"]) {
     const [width, color, paper] = await style(selector, [
       "borderTopWidth",
       "borderTopColor",
@@ -136,7 +138,7 @@ story("with the keyboard alone", async (server) => {
   await browser.until("document.activeElement.name === 'title'");
   await browser.keys("Read a book", KEY.enter);
   await browser.sees("Added “Read a book”.");
-  await tabTo("Show");
+  await tabTo("done");
   await browser.keys(KEY.right, KEY.right);
   await count("0 done");
   await browser.keys(KEY.left, KEY.left);
@@ -178,6 +180,116 @@ story("with the keyboard alone", async (server) => {
   assert.equal(await focus(), "username");
 });
 
+story("the words of a row are seen where the mouse or the keyboard's focus is", async () => {
+  await signIn();
+  const [first, second] = await browser.run("return document.querySelectorAll('li')") as unknown[];
+  /** How much of the words of each row is seen, from 0 to 1. */
+  const seen = () =>
+    browser.run(`return [...document.querySelectorAll(".actions")]
+      .map((actions) => Number(getComputedStyle(actions).opacity))`);
+  await browser.point(await browser.find("header h1"));
+  assert.deepEqual(await seen(), [0, 0], "at rest");
+  await browser.point(second);
+  assert.deepEqual(await seen(), [0, 1], "with the mouse at the second row");
+  await browser.point(await browser.find("header h1"));
+  await browser.run("arguments[0].querySelector('.box').focus()", first);
+  await browser.keys(KEY.tab);
+  assert.deepEqual(await seen(), [1, 0], "with the focus in the first row");
+  assert.equal(await focus(), "Edit “Buy groceries”");
+  await browser.keys(KEY.tab);
+  assert.equal(await focus(), "Delete “Buy groceries”");
+});
+
+story(
+  "on a phone, a row is all text, and opens at a tap with what there is to do",
+  async (server) => {
+    await browser.size(375, 667);
+    await signIn();
+    const ends = await browser.run(`return ["#tasks", "li .text", "#add button"].map((selector) =>
+    document.querySelector(selector).getBoundingClientRect().right)`) as number[];
+    assert.deepEqual(new Set(ends).size, 1, `the right edges are ${ends}`);
+    assert.equal(await browser.run("return document.querySelectorAll('.actions').length"), 2);
+    await browser.click(await browser.find('//p[. = "Learn Python"]'));
+    assert.equal(await value("Title"), "Learn Python");
+    await browser.click(await browser.find(".editor .delete"));
+    await browser.sees("“Learn Python” deleted");
+    assert.deepEqual(await shown(), ["Buy groceries"]);
+    await browser.press("Undo: “Learn Python” deleted");
+    assert.deepEqual(await shown(), ["Buy groceries", "Learn Python"]);
+    await browser.click(await browser.find('//p[. = "Learn Python"]'));
+    await browser.click(await browser.find(".editor .delete"));
+    await untilServer(async () => (await titles(server)).length === 1);
+  },
+);
+
+story("the description is asked for when a task is typed, and nothing moves", async () => {
+  await browser.size(1000, 800);
+  await signIn();
+  const look = async () =>
+    await browser.run(
+      `const { opacity } = getComputedStyle(document.querySelector("#add textarea"));
+      return [opacity, document.querySelector("#tasks").getBoundingClientRect().top]`,
+    ) as number[];
+  const [typing, top] = await look();
+  assert.equal(typing, "1", "with the focus in the form");
+  const search = await browser.field("Search");
+  await browser.click(search);
+  assert.deepEqual(await look(), ["0", top], "with the focus elsewhere");
+  await browser.click(await browser.field("Description"));
+  await browser.keys("Ulysses");
+  await browser.click(search);
+  assert.deepEqual(await look(), ["1", top], "with text in it");
+});
+
+story(
+  "one right edge, boxes without a filling, no line below a word that does nothing",
+  async (server) => {
+    for (let n = 3; n <= 21; n++) {
+      await ask(server, "POST /tasks", { content: { title: `Task ${n}` } });
+    }
+    await ask(server, "PUT /tasks/2", { content: { done: true } });
+    await browser.scheme("dark");
+    await signIn();
+    await browser.find("#deleteDone");
+    const ends = await browser.run(
+      `const right = (range) => Math.round(range.getBoundingClientRect().right);
+    return ["#signOut", "#deleteDone", "li .delete", "#add button", "#tasks"].map((selector) => {
+      const range = document.createRange();
+      const element = document.querySelector(selector);
+      range.selectNodeContents(element);
+      return right(element.matches(".quiet") ? range : element);
+    })`,
+    ) as number[];
+    assert.ok(Math.max(...ends) - Math.min(...ends) <= 1, `the right edges are ${ends}`);
+    const style = (selector: string, name: string) =>
+      browser.run(
+        "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]",
+        selector,
+        name,
+      );
+    assert.equal(await style(".box", "appearance"), "none");
+    assert.equal(await style(".box", "backgroundColor"), await style("html", "backgroundColor"));
+    assert.equal(await style("li .description", "fontSize"), "14px");
+    await browser.point(await browser.button("Next"));
+    assert.equal(await style("[value=next]", "textDecorationLine"), "underline");
+    await browser.point(await browser.button("Previous"));
+    assert.equal(await style("[value=prev]", "textDecorationLine"), "none");
+  },
+);
+
+story("the form to sign in says what this is, and stays where it is", async () => {
+  await browser.sees("Keep a list of what you have to do");
+  const card = async () =>
+    await browser.run(`const { left, right, top } = welcome.getBoundingClientRect();
+      const main = welcome.parentElement.getBoundingClientRect();
+      return [left - main.left, main.right - right, top]`) as number[];
+  const before = await card();
+  assert.equal(before[0], before[1], "not in the middle");
+  await browser.press("Sign in");
+  await errorAt("Username");
+  assert.deepEqual(await card(), before);
+});
+
 story("a task's text is only text, however long, and needs no wider screen", async (server) => {
   const long = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerk".repeat(4);
   const evil = `<img src=x onerror=alert(1)><script>alert(2)</script>&amp; ${long}`;
@@ -191,10 +303,9 @@ story("a task's text is only text, however long, and needs no wider screen", asy
   const fits = async (what: string) =>
     assert.equal(await browser.run(wide), false, `${what} scrolls sideways`);
   await fits("the list");
-  await browser.click(await browser.find(".edit"));
+  await browser.click(await browser.find("#tasks .title"));
   assert.equal(await value("Title"), evil);
-  await browser.keys(KEY.escape);
-  await browser.click(await browser.find(".delete"));
+  await browser.press("Delete");
   await fits("Undo");
   await browser.click(await browser.find("#undo"));
   await browser.size(320, 700);
@@ -234,7 +345,7 @@ story(
         }
       }
       await browser.size(1000, 800);
-      const roles = ["button", "textbox", "searchbox", "checkbox", "combobox", "spinbutton"];
+      const roles = ["button", "textbox", "searchbox", "checkbox", "radio", "spinbutton"];
       for (const control of await browser.controls()) {
         const [role, label] = [await browser.role(control), await browser.label(control)];
         assert.ok(roles.includes(role), `${state}: role ${role} is not among ${roles.join(", ")}`);

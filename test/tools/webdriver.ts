@@ -25,6 +25,8 @@ const ARGUMENTS = [
   "--disable-component-update",
   "--disable-sync",
   "--hide-scrollbars",
+  // A mouse: without a screen, Chromium has none, and so nothing to hover with.
+  "--blink-settings=primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4",
 ];
 const DEADLINE = 15_000; // ms, for each condition
 
@@ -205,6 +207,12 @@ export class Browser {
 
   async click(element: unknown): Promise<void> {
     await this.#post(`element/${idOf(element)}/click`);
+  }
+
+  /** Moves the mouse to an element. */
+  async point(origin: unknown): Promise<void> {
+    const move = { type: "pointerMove", duration: 0, x: 0, y: 0, origin };
+    await this.#post("actions", { actions: [{ type: "pointer", id: "mouse", actions: [move] }] });
   }
 
   async press(button: string): Promise<void> {
