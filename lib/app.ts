@@ -1,14 +1,14 @@
 // Handles one request, from top to bottom: match, authenticate, handle. Whatever is thrown here
 // becomes a response in one place, http/reply.ts.
 
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { readJson } from "./http/body.ts";
 import type { Account, Call, Client } from "./http/call.ts";
 import { checkConditions, clientHas } from "./http/conditional.ts";
 import { unauthorized } from "./http/credentials.ts";
-import type { Fields, Reply } from "./http/reply.ts";
+import type { Fields } from "./http/reply.ts";
 import { type Route, router } from "./http/router.ts";
 import { RequestClient } from "./wire/client.ts";
+import type { Respond } from "./wire/connection.ts";
 import { readTarget } from "./wire/target.ts";
 
 /** Authenticates requests. Its accounts may have more properties than handlers need. */
@@ -37,10 +37,10 @@ export function createApp(
     readonly guide?: Fields;
     readonly isOurs?: (name: string) => boolean;
   } = {},
-) {
+): Respond {
   const find = router(table, guide);
 
-  return async (request: IncomingMessage, response: ServerResponse): Promise<Reply> => {
+  return async (request, read) => {
     const { headers, method = "" } = request;
     const client = new RequestClient(request, publicUrl !== undefined);
     const { origin, path, query } = readTarget(request, isOurs); // 400, 421, 431, 501, 505
@@ -63,7 +63,7 @@ export function createApp(
         checkConditions(request, tag); // 412
       },
       async json() {
-        const content = await readJson(request, response, LIMIT[access]); // 400, 413, 415
+        const content = await readJson(headers, read, LIMIT[access]); // 400, 413, 415, 503
         await call.authorize(); // the password may have changed meanwhile
         return content;
       },

@@ -1,19 +1,17 @@
 // What a client is told when the store fails. Stores know nothing of HTTP, so their errors become
 // HttpErrors here.
 
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { HttpError, type Reply } from "./http/reply.ts";
+import { HttpError } from "./http/reply.ts";
 import { Full, ListFull, TooLarge, Unavailable } from "./store/store.ts";
+import type { Respond } from "./wire/connection.ts";
 import { onceASecond } from "./wire/log.ts";
 
-type App = (request: IncomingMessage, response: ServerResponse) => Promise<Reply>;
-
 /** The same app, but for the store's errors: 409, 413, 503. The operator is told of the last. */
-export function explained(app: App): App {
+export function explained(app: Respond): Respond {
   const tell = onceASecond(console.error);
-  return async (request, response) => {
+  return async (request, read) => {
     try {
-      return await app(request, response);
+      return await app(request, read);
     } catch (error) {
       const clientHasGone = request.socket.destroyed; // then the error may only say so
       if (error instanceof Unavailable && !clientHasGone) tell(error.message);

@@ -1,5 +1,6 @@
 // An open connection: which response is next, and whether another request can follow.
 
+import type { Buffer } from "node:buffer";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { errorReply, type HttpError, type Reply } from "../http/reply.ts";
@@ -7,8 +8,11 @@ import { errorReply, type HttpError, type Reply } from "../http/reply.ts";
 const MOST_WAITING = 16; // pipelined requests; then the server reads no more
 const SMALL = 64 * 1024; // bytes of unread content that node may read to keep the connection
 
-/** From a request to its reply. `response` is passed only so that 100 Continue can be written. */
-export type Respond = (request: IncomingMessage, response: ServerResponse) => Promise<Reply>;
+/** From a request to its reply. `read` reads the content: see `Content`. */
+export type Respond = (
+  request: IncomingMessage,
+  read: (limit: number) => Promise<Buffer>,
+) => Promise<Reply>;
 
 /** A request and its response. */
 export interface Exchange {

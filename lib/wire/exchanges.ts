@@ -7,6 +7,7 @@ import type { Socket } from "node:net";
 import { errorReply, type HttpError, type Reply } from "../http/reply.ts";
 import type { Connection, Exchange, Respond } from "./connection.ts";
 import type { Connections } from "./connections.ts";
+import { Content, Contents } from "./content.ts";
 import type { Log } from "./log.ts";
 import { parserFailure } from "./refusals.ts";
 import { printReply, send } from "./send.ts";
@@ -14,13 +15,14 @@ import { printReply, send } from "./send.ts";
 /** Called for every reply, errors too; may add header fields. */
 export type AddFields = (request: IncomingMessage, reply: Reply) => Reply;
 
-const MOST_WAITING_IN_ALL = 5000; // pipelined requests on all connections: each takes 10 kB
+const MOST_WAITING_IN_ALL = 5000; // pipelined requests on all connections
 const UNREAD_MS = 60_000; // for a client to take the next bytes of a response
 const LINGER_MS = 1000; // for a client to read its last response before the connection is gone
 
 /** Handles the requests of all connections. */
 export class Exchanges {
   readonly #connections: Connections;
+  readonly #contents = new Contents();
   readonly #log: Log;
   readonly #addFields: readonly AddFields[];
   readonly #keepAlive: number; // seconds
@@ -47,13 +49,16 @@ export class Exchanges {
     // assertion in node, which ends the process.
     if (connection === undefined || socket.destroyed) return;
     connection.begin(exchange);
+    const content = new Content(exchange, this.#contents);
     try {
       if (response.socket === null) await this.#waitForTurn(connection, exchange);
       if (socket.destroyed) return;
       connection.refuseBroken(request);
-      this.#finish(connection, exchange, await respond(request, response));
+      this.#finish(connection, exchange, await respond(request, (limit) => content.read(limit)));
     } catch (error) {
       this.#finish(connection, exchange, connection.replyTo(error, request));
+    } finally {
+      content.drop();
     }
   }
 

@@ -44,7 +44,7 @@ export function serve(respond: Respond, serving: Serving = {}) {
   const { server = createServer({ ...LIMITS, ...limits }) } = serving;
   // Otherwise a client that closes its sending side early, as nc does, gets no slow response.
   Object.assign(server, { httpAllowHalfOpen: true });
-  server.maxHeadersCount = 0; // otherwise node drops the rest unseen; readTarget counts them
+  server.maxHeadersCount = 101; // node drops the rest; readTarget refuses more than 100
   const connections = new Connections(server);
   const exchanges = new Exchanges(connections, log, addFields, keepAlive);
   const timer = setInterval(() => connections.endIdle(keepAlive), 1000).unref();

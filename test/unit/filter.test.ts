@@ -68,8 +68,11 @@ test("no text that a filter may have makes a search slow", () => {
   );
   const ends = ["", "b", "ab", "ba"];
   const values = ["a", "ab", "İ", "\ufdfa"].flatMap((part) =>
-    ends.flatMap((end) => [end + part.repeat(100), part.repeat(100) + end])
-  ).map((value) => [...value].slice(-100).join(""));
+    ends.flatMap((end) => [
+      [...end, ...part.repeat(100)].slice(0, 100).join(""),
+      [...part.repeat(100), ...end].slice(-100).join(""),
+    ])
+  );
   for (const name of ["title_prefix", "q"]) {
     for (const value of values) {
       const test = passes({ [name]: value });
@@ -80,7 +83,7 @@ test("no text that a filter may have makes a search slow", () => {
           test(one);
           return process.cpuUsage(before).user / 1000;
         });
-        assert.ok(Math.min(...times) < 25, `${name}=${value}: ${times} ms`);
+        assert.ok(Math.min(...times) < 10, `${name}=${value}: ${times} ms`);
       }
     }
   }
