@@ -75,7 +75,7 @@ export function links(uri: string, { offset, limit, given }: ListQuery, total: n
 
 const START = '{\n  "tasks": [';
 const END = "\n  ]\n}\n";
-const SLICE = 64 * 1024; // of a list, as `sizeOf` counts: it is read and printed at once
+const SLICE = 128 * 1024; // of a list, as `sizeOf` counts: it is read and printed at once
 
 const print = (tasks: readonly Task[], origin: string) =>
   printJson({ tasks: tasks.map((task) => publicTask(task, origin)) });
