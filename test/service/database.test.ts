@@ -7,7 +7,15 @@ import { basename, dirname } from "node:path";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
 import { newFile, NO_SQLITE } from "../tools/files.ts";
-import { ask, ON_NODE, run, type ServerProcess, startProcess } from "../tools/start.ts";
+import {
+  ask,
+  bytes,
+  dial,
+  ON_NODE,
+  run,
+  type ServerProcess,
+  startProcess,
+} from "../tools/start.ts";
 
 const basic = (username: string, password: string) => `Basic ${btoa(`${username}:${password}`)}`;
 const SUSAN = basic("susan", "open sesame");
@@ -72,6 +80,21 @@ over("a restart leaves everything as it was but entity tags", async (t, file) =>
   assert.equal((await ask(after, "GET /tasks", { authorization, headers })).status, 200);
   const next = await post(after, "Next", SUSAN);
   assert.equal(next.headers.location, "http://localhost:8080/todo/api/v1.0/tasks/5");
+});
+
+over("a stop waits for a write under way before it closes the file", async (t, file) => {
+  const server = await startProcess(t, [...QUIET, "--db", file]);
+  const fields = ["Content-Type: application/json", "Content-Length: 14", "Expect: 100-continue"];
+  const client = await dial(t, server.port, bytes("PUT /todo/api/v1.0/tasks/1", fields));
+  await client.receives(/100 Continue/);
+  const idle = await dial(t, server.port, bytes("OPTIONS *"));
+  await idle.receives(/\r\n\r\n/);
+  server.child.kill("SIGTERM");
+  await idle.closed;
+  client.socket.write('{"done": true}');
+  assert.match(await client.closed, /\r\n\r\nHTTP\/1\.1 200 /);
+  assert.deepEqual(await server.ended, { code: 0, signal: null });
+  assert.deepEqual((await readdir(dirname(file))).filter((name) => /-wal$/.test(name)), []);
 });
 
 over("two servers share a file", async (t, file) => {

@@ -5,6 +5,7 @@ import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { Agent, type IncomingMessage, request } from "node:http";
 import { test, type TestContext } from "node:test";
+import { bad, wrong } from "../tools/errors.ts";
 import {
   type Ask,
   ask,
@@ -27,12 +28,6 @@ const user = ({ origin }: Server, username: string, email = "") => ({
   user: { username, email, uri: `${origin}${BASE}/users/${username}` },
 });
 const forbidden = { error: "Forbidden" };
-const bad = (message: string) => ({ error: "Bad request", message });
-/** A 400 about members: what is wrong with each, in words and in `fields`. */
-const wrong = (fields: Record<string, string>) => ({
-  ...bad(Object.entries(fields).map((fault) => fault.join(" ")).join("; ")),
-  fields,
-});
 
 const register = (server: Server, username: string, password = PASSWORD, email?: string) =>
   ask(server, "POST /users", { ...ANYONE, content: { username, password, email } });
