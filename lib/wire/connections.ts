@@ -57,9 +57,13 @@ export class Connections {
       const end = () => socket.destroySoon();
       if (last === undefined || last.response.writableFinished) end();
       else last.response.once("finish", end);
-      socket.setTimeout(STALLED_MS);
+      // Only if it waits for the client: a handler may need longer.
+      const waits = last?.response.headersSent !== false || !last.request.complete;
+      if (waits) socket.setTimeout(STALLED_MS);
     }
-    const deadline = setTimeout(() => this.#server.closeAllConnections(), STOP_MS);
+    const deadline = setTimeout(() => {
+      for (const socket of this.#open.keys()) socket.destroy(); // node forgets those of CONNECT
+    }, STOP_MS);
     await closed;
     clearTimeout(deadline);
   }

@@ -57,7 +57,12 @@ export function serve(respond: Respond, serving: Serving = {}) {
   server.on("checkExpectation", handler(unexpected));
   // Without a listener CONNECT gets no response. There is no "upgrade" listener: it would also
   // catch every request that offers h2c.
-  server.on("connect", (_, socket) => exchanges.refuse(socket as Socket, NO_PROXY));
+  server.on("connect", (_, duplex) => {
+    const socket = duplex as Socket;
+    // Behind unfinished responses node would neither send these nor end the connection.
+    if (connections.of(socket)?.isIdle === false) socket.destroy();
+    else exchanges.refuse(socket, NO_PROXY);
+  });
   server.on("clientError", (error, socket) => exchanges.parserFailed(socket as Socket, error));
   return { server, stop: () => connections.stop() };
 }
