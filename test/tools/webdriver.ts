@@ -202,7 +202,8 @@ export class Browser {
   async controls(): Promise<unknown[]> {
     return await this.run(`const all = document.querySelectorAll("input, textarea, button");
       const open = document.querySelector("dialog[open]") ?? document;
-      return [...all].filter((control) => control.checkVisibility() && open.contains(control))`) as unknown[];
+      return [...all].filter((control) => open.contains(control) &&
+        control.checkVisibility({ visibilityProperty: true }))`) as unknown[];
   }
 
   async click(element: unknown): Promise<void> {
