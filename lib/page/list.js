@@ -63,10 +63,12 @@ const hideQuery = () => history.replaceState(null, "", location.pathname); // it
 /** Whether closing the page would lose something. */
 export const isUnsaved = () => isUnsent() || isDeleting() || view.isUnsaved();
 
-/** Shows the page of a new task: the last one. */
+/** Shows the page of a new task: the last one, or the first one if the newest come first. */
 async function showAdded({ uri, title }) {
   let isRead = await poll.now();
-  if (seen.links.next && writes === 0) isRead = await visit(seen.links.last);
+  const { first, prev, next, last } = seen.links;
+  const away = asked("order") ? prev && first : next && last;
+  if (away && writes === 0) isRead = await visit(away);
   if (writes > 0 || !isOpen) return; // another page will be shown
   const isMissing = isRead && !view.isShown(uri);
   say(`Added ${quote(title)}.${isMissing ? " It isn’t among these." : ""}`);
@@ -77,7 +79,8 @@ function visitFiltered() {
   const uri = all();
   for (const [name, value] of new FormData(filter)) value && uri.searchParams.set(name, value);
   // Back undoes a word, not a letter.
-  const isSameWord = asked("q") && asked("done") === uri.searchParams.get("done");
+  const isSame = (name) => asked(name) === uri.searchParams.get(name);
+  const isSameWord = asked("q") && isSame("done") && isSame("order");
   visit(uri, isSameWord ? "replaceState" : "pushState");
 }
 
@@ -91,6 +94,7 @@ function showFilter(uri) {
   const [done, text] = ["done", "q"].map((name) => searchParams.get(name) ?? "");
   for (const radio of filter.elements.done) radio.checked = radio.value === done;
   filter.elements.q.value = text;
+  filter.elements.order.checked = searchParams.get("order") === "-id";
 }
 
 /** Shows another page, or other tasks. `step` is for the browser's history. */

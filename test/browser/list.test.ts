@@ -93,6 +93,33 @@ story("filters and pages, by the service's own links", async (server) => {
   assert.equal(await browser.run("return location.search"), "");
 });
 
+story("the newest tasks come first, if one likes, and the address says so", async (server) => {
+  for (let i = 3; i <= 21; i++) {
+    await ask(server, "POST /tasks", { content: { title: `Task ${i}` } });
+  }
+  await signIn();
+  await onPage(1, 2);
+  await choose("Newest first");
+  await browser.until("document.querySelector('#tasks .title').textContent === 'Task 21'");
+  await browser.press("Next");
+  await onPage(2, 2);
+  assert.deepEqual(await shown(), ["Buy groceries"]);
+  await browser.fill("New task", "Task 22");
+  await browser.press("Add");
+  await onPage(1, 2); // where the new task is
+  assert.equal((await shown() as string[])[0], "Task 22");
+  await browser.reload();
+  await signIn();
+  await browser.until("document.querySelector('#tasks .title').textContent === 'Task 22'");
+  assert.equal(
+    await browser.run("return arguments[0].checked", await browser.field("Newest first")),
+    true,
+  );
+  await choose("Newest first");
+  await browser.until("document.querySelector('#tasks .title').textContent === 'Buy groceries'");
+  assert.equal(await browser.run("return location.search"), "?per_page=20");
+});
+
 story("changes from elsewhere are shown, and text that is being typed stays", async (server) => {
   await signIn();
   await browser.fill("New task", "Half a tit");
