@@ -102,7 +102,8 @@ test("of two new passwords at once, the one that is hashed second is refused", a
 test("a list that is read slowly ends when its account is deleted", async (t) => {
   const server = await start(t, ["--quiet"]);
   await register(server, OLD);
-  const description = "x".repeat(60_000); // in all more than sockets and kernels buffer
+  // 3.2 million characters, which a list may have: 9.6 MB, more than sockets and kernels buffer.
+  const description = "日".repeat(20_000);
   for (let i = 0; i < 160; i += 20) {
     const content = { title: "before", description };
     const asked = Array.from(
