@@ -502,8 +502,12 @@ test("the examples are responses that the server sends", async (t) => {
       assert.deepEqual(json, examples.get(name), name);
     }
   }
+  const content = { title: "Long", description: "x".repeat(65_000) };
+  let last = await ask(server, "POST /tasks", { content });
+  while (last.status === 201) last = await ask(server, "POST /tasks", { content });
+  assert.deepEqual([last.status, last.json], [409, examples.get("ListFull")]);
   const names = ASKED.map(([name]) => name).filter((name) => name !== "");
-  assert.deepEqual([...names, ...NOT_ASKED].sort(), [...examples.keys()].sort());
+  assert.deepEqual(["ListFull", ...names, ...NOT_ASKED].sort(), [...examples.keys()].sort());
 });
 
 /** The example of a parameter or a request, as a tool such as Postman or Bruno imports it. */
