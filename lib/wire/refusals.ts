@@ -33,6 +33,8 @@ export function parserFailure(error: ParserError): HttpError {
     case "HPE_INVALID_METHOD":
       if (!REQUEST_LINE.test(lineAt(rawPacket?.toString("latin1") ?? "", bytesParsed))) break;
       return new HttpError(501, "send GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS");
+    case "HPE_INVALID_EOF_STATE":
+      return new HttpError(400, "the request was cut off");
     case "HPE_HEADER_OVERFLOW":
       return new HttpError(431, "the header section is larger than 16 KiB");
     case "ERR_HTTP_REQUEST_TIMEOUT":

@@ -82,9 +82,9 @@ export function boundTo(address: AddressInfo | string | object | null): string {
 export function namesOf(host: string, publicUrl?: string): (name: string) => boolean {
   if (!isLoopback(host)) return () => true;
   const own = publicUrl && new URL(publicUrl).hostname;
-  const isName = /^(\[.*\]|[\d.]+|(.+\.)?localhost)(:\d*)?$/i;
+  const isName = /^(\[.*\]|[\d.]+|(.+\.)?localhost\.?)(:\d*)?$/i;
   return (authority) =>
-    isName.test(authority) || authority.toLowerCase().replace(/:\d*$/, "") === own;
+    isName.test(authority) || authority.toLowerCase().replace(/\.?(:\d*)?$/, "") === own;
 }
 
 /** Whether a host, or the one of a URL, is a loopback address: only this machine can reach it. */

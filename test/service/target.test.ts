@@ -150,6 +150,9 @@ test("on a loopback address, the server accepts only its own names; elsewhere an
   const rows: [host: string, publicUrl: string | undefined, ours: string[], not: string[]][] = [
     ["127.0.0.1", undefined, [], ["todo.example"]],
     ["localhost", undefined, [], ["todo.example"]],
+    ["localhost", "https://todo.example", ["todo.example.", "todo.example.:443"], [
+      "todo.example..",
+    ]],
     ["::1", undefined, [], ["todo.example"]],
     ["127.0.0.1", "https://todo.example:8443/here", ["todo.example", "TODO.Example"], [
       "www.todo.example",
@@ -165,6 +168,7 @@ test("on a loopback address, the server accepts only its own names; elsewhere an
     "203.0.113.7",
     "[2001:db8::1]",
     "localhost",
+    "localhost.",
     "a.b.localhost",
   ];
   const never = ["localhost.evil", "xlocalhost", ".localhost", "127.0.0.1.evil", "x", "", "evil.7"];
