@@ -16,7 +16,8 @@ const TESTS = {
 };
 
 const FILES = readdirSync(new URL("..", import.meta.url), { recursive: true, encoding: "utf8" })
-  .map((name) => `test/${name.replaceAll("\\", "/")}`);
+  .map((name) => `test/${name.replaceAll("\\", "/")}`)
+  .filter((file) => /^test\/(unit|service|wire|store)\//.test(file));
 
 /** The test files of each room. */
 export const ROOMS: ReadonlyMap<string, readonly string[]> = new Map(
