@@ -1,5 +1,6 @@
 // Checks an object that a client sent, member by member, and reports all faults at once.
 
+import { Buffer } from "node:buffer";
 import { HttpError } from "./reply.ts";
 
 /** What a member must be: in words, and as a check. */
@@ -8,10 +9,14 @@ export type Rule<T> = readonly [mustBe: string, is: (value: unknown) => value is
 /** A rule for each member of an object. */
 export type Rules<T> = { readonly [K in keyof T]: Rule<T[K]> };
 
+// Some letters of Unicode have no form: fillers of Korean, and the empty pattern of Braille.
+const VISIBLE = /[^\s\p{Cf}\u3164\u115f\u1160\u2800]/u;
+const MOST_FAULTS = 400; // bytes of JSON: each fault stands twice in a response
+
 export const STRING: Rule<string> = ["a string", (value) => typeof value === "string"];
 export const NOT_BLANK: Rule<string> = [
   "a string that is not blank",
-  (value): value is string => typeof value === "string" && value.trim() !== "",
+  (value): value is string => typeof value === "string" && VISIBLE.test(value),
 ];
 export const BOOLEAN: Rule<boolean> = ["true or false", (value) => typeof value === "boolean"];
 
@@ -48,6 +53,10 @@ export function readMembers<T extends object, Required extends keyof T & string 
 /** Throws 400 if there are faults: in words, and as `fields` for programs. */
 export function refuse(faults: readonly (readonly [name: string, fault: string])[]): void {
   if (faults.length === 0) return;
-  const message = faults.map((fault) => fault.join(" ")).join("; ");
-  throw new HttpError(400, message, {}, { fields: Object.fromEntries(faults) });
+  let bytes = 0;
+  const first = faults.filter((fault, i) =>
+    (bytes += Buffer.byteLength(JSON.stringify(fault))) <= MOST_FAULTS || i === 0
+  );
+  const message = first.map((fault) => fault.join(" ")).join("; ");
+  throw new HttpError(400, message, {}, { fields: Object.fromEntries(first) });
 }

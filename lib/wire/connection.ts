@@ -6,6 +6,7 @@ import type { Socket } from "node:net";
 import { errorReply, type HttpError, type Reply } from "../http/reply.ts";
 
 const MOST_WAITING = 16; // pipelined requests; then the server reads no more
+const CLOSE = /(?:^|[\s,])close(?:[\s,]|$)/i;
 const SMALL = 64 * 1024; // bytes of unread content that node may read to keep the connection
 
 /** From a request to its reply. `read` reads the content: see `Content`. */
@@ -96,7 +97,9 @@ export class Connection {
 
   /** Whether another request can follow this one, which has its reply. */
   goesOn(request: IncomingMessage): boolean {
-    if (request.headers.upgrade !== undefined || !isFramed(request)) return false;
+    const { upgrade, connection = "" } = request.headers;
+    // node's parser does not see "close" before a tab (RFC 9112 §9.6).
+    if (upgrade !== undefined || CLOSE.test(connection) || !isFramed(request)) return false;
     return request.complete || (isSmall(request) && this.failure === undefined);
   }
 }

@@ -34,7 +34,9 @@ export function send(
   const { status, text = "", chunks } = reply;
   const section = headerSection(reply, method === "GET" || method === "HEAD");
   if (then === "close") section.push("Connection", "close");
-  else if (response.shouldKeepAlive) section.push("Keep-Alive", `timeout=${then}`);
+  else if (response.shouldKeepAlive && response.req.httpVersionMinor > 0) {
+    section.push("Keep-Alive", `timeout=${then}`); // for HTTP/1.0, node may still decide to close
+  }
   response.writeHead(status, section);
   if (chunks !== undefined && method === "GET") return sendChunks(response, chunks);
   if (text !== "") {

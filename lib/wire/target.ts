@@ -15,7 +15,7 @@ export interface Target {
 }
 
 const MAX_FIELDS = 100;
-const AUTHORITY = /^(?:[\w.~-]+|\[[\da-f:.]+\])(?::\d{0,5})?$/i;
+const AUTHORITY = /^(?:[\w.~-]+|\[[\da-f:.]+\])(?::(\d{0,5}))?$/i;
 const ABSOLUTE_FORM = /^https?:\/\/([^/?]*)(.*)$/i;
 
 /**
@@ -37,7 +37,7 @@ export function readTarget(request: IncomingMessage, isOurs: (name: string) => b
   }
   const { host = httpVersionMinor === 0 ? boundTo(socket.address()) : "" } = headers;
   // Two Host fields arrive here as "a, b", which is not an authority.
-  if (!AUTHORITY.test(host)) throw new HttpError(400, "send one Host field: host or host:port");
+  if (!isAuthority(host)) throw new HttpError(400, "send one Host field: host or host:port");
   const { method, url = "" } = request;
   if (url.includes("#")) throw new HttpError(400, "the request target must have no fragment (#)");
   const [authority, target] = url.startsWith("/") ? [host, url] : readAbsolute(url, host, method);
@@ -55,6 +55,12 @@ export function readTarget(request: IncomingMessage, isOurs: (name: string) => b
   };
 }
 
+/** Whether a text is `host` or `host:port` (RFC 9110 §7.2). */
+function isAuthority(text: string): boolean {
+  const [whole, port = ""] = AUTHORITY.exec(text) ?? [];
+  return whole !== undefined && Number(port) <= 65535;
+}
+
 // A TLSSocket has `encrypted: true`; on Bun every socket has the property.
 const isTls = (socket: Socket) => "encrypted" in socket && socket.encrypted === true;
 
@@ -62,7 +68,7 @@ const isTls = (socket: Socket) => "encrypted" in socket && socket.encrypted === 
 function readAbsolute(url: string, host: string, method = ""): [authority: string, target: string] {
   if (url === "*" && method === "OPTIONS") return [host, url];
   const [, authority = "", target = ""] = ABSOLUTE_FORM.exec(url) ?? [];
-  if (!AUTHORITY.test(authority)) {
+  if (!isAuthority(authority)) {
     throw new HttpError(400, "the request target must be a path or an http URL");
   }
   if (target === "" && method === "OPTIONS") return [authority, "*"]; // RFC 9112 §3.2.4

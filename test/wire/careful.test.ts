@@ -79,6 +79,8 @@ function assertRefused(text: string, ...expected: number[]): void {
 
 // Order
 
+const MALFORMED = !ON_NODE && "other parsers take it for malformed: 400";
+
 holds("a GET behind a PUT in one packet shows what the PUT wrote", async (t, server) => {
   const task = await newTask(server);
   const packet = sends(`PUT ${task}`, '{"title": "new"}') + bytes(`GET ${task}`, [CLOSE]);
@@ -115,7 +117,14 @@ holds("requests before a malformed one get their responses first", async (t, ser
 holds("an unknown method behind another request is 501", async (t, server) => {
   const packet = bytes(`GET ${TASK_1}`) + bytes("BREW /");
   assertRefused(await (await dial(t, server.port, packet)).closed, 200, 501);
-}, !ON_NODE && "other parsers take it for malformed: 400");
+}, MALFORMED);
+
+holds("close among other options ends the connection, before a tab too", async (t, server) => {
+  for (const options of ["close\t", "TE, Close", "close , TE"]) {
+    const packet = bytes("GET /", [`Connection: ${options}`]) + bytes("GET /");
+    assert.deepEqual(statuses(await (await dial(t, server.port, packet)).closed), [200], options);
+  }
+}, !ON_NODE && "other parsers have their own rule for the end of a connection");
 
 // Refusals: one response in JSON; then the connection ends if the client asked so, or if it must.
 
@@ -165,7 +174,10 @@ const REFUSALS: [name: string, request: string, status: number, skip?: string | 
     505,
     ON_BUN && "Bun's own parser takes it for malformed: 400",
   ],
-  ["HTTP/2's preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400],
+  ["HTTP/2's preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, MALFORMED],
+  ["another minor version", raw(`GET ${TASK_1} HTTP/1.2`, HOST, CLOSE), 505, MALFORMED],
+  ["a version to come", raw(`GET ${TASK_1} HTTP/3.0`, HOST, CLOSE), 505, MALFORMED],
+  ["a port above all", raw(`GET ${TASK_1} HTTP/1.1`, "Host: evil:65536", CLOSE), 400],
   ["TLS", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400],
   ["CONNECT", raw("CONNECT evil:443 HTTP/1.1", "Host: evil:443"), 405],
 ];

@@ -240,7 +240,9 @@ test("a thousand hostile requests get responses in JSON, and leave nothing open"
       const text = await attack(t, server.port, sent);
       try {
         const count = assertResponses(text);
-        assert.ok(count > 0 || !ON_NODE || sent.trim() === "", "not answered");
+        // CONNECT behind an unfinished response ends the connection.
+        const mayEnd = sent.trim() === "" || sent.lastIndexOf("CONNECT ") > 0;
+        assert.ok(count > 0 || !ON_NODE || mayEnd, "not answered");
       } catch (cause) {
         throw new Error(`SEED=${seed}, sent ${JSON.stringify(sent.slice(0, 2000))}`, { cause });
       }
