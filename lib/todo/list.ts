@@ -19,6 +19,7 @@ const PAGES = {
   page: { form: /^[1-9]\d{0,14}$/, mustBe: "a number from 1 up" },
   per_page: { form: /^([1-9]\d?|100)$/, mustBe: "a number from 1 to 100" },
 };
+const LONGEST_LINK = 2000; // characters: the buffers of proxies are small
 const PARAMETERS = new Map(Object.entries({ ...FILTERS, ...PAGES }));
 const NAMES = [...PARAMETERS.keys()].join(", ");
 
@@ -33,7 +34,7 @@ export function readListQuery(query: string): ListQuery {
     else if (!form.test(value)) faults.push([name, `must be ${mustBe}`]);
     given.set(name, value);
   }
-  refuse(faults.slice(0, 5));
+  refuse(faults);
   const filter: Filter = Object.fromEntries([...given].filter(([name]) => name in FILTERS));
   const name = given.get("order") ?? "id";
   const order = isOrder(name) ? name : "id";
@@ -51,7 +52,8 @@ function parse(query: string): [name: string, value: string][] {
     if (/[^!-~]/.test(query)) throw new URIError();
     decodeURIComponent(query);
   } catch {
-    throw new HttpError(400, "the query is not percent-encoded UTF-8");
+    const fix = 'curl: -G --data-urlencode "q=é"';
+    throw new HttpError(400, `the query is not percent-encoded UTF-8 (${fix})`);
   }
   // jQuery adds _ to get past caches.
   return [...new URLSearchParams(query)].filter(([name]) => name !== "_");
@@ -63,14 +65,14 @@ export function links(uri: string, { offset, limit, given }: ListQuery, total: n
   const page = offset / limit + 1;
   const last = Math.ceil(total / limit);
   const pages = { first: 1, prev: Math.min(page - 1, last), next: page + 1, last };
-  const Link: string[] = [];
-  for (const [rel, to] of Object.entries(pages)) {
-    if (to < 1 || to > last) continue;
+  const all = Object.entries(pages).filter(([, to]) => to >= 1 && to <= last).map(([rel, to]) => {
     const query = new URLSearchParams([...given]);
     query.set("page", `${to}`);
-    Link.push(`<${uri}?${query}>; rel="${rel}"`);
-  }
-  return { Link: Link.join(", ") };
+    return `<${uri}?${query}>; rel="${rel}"`;
+  });
+  const Link = all.join(", ");
+  if (Link.length <= LONGEST_LINK) return { Link };
+  return { Link: all.filter((link) => /rel="(prev|next)"$/.test(link)).join(", ") };
 }
 
 const START = '{\n  "tasks": [';
