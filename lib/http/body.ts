@@ -37,6 +37,7 @@ function parseJson(bytes: Buffer): unknown {
     const fix = "save it as UTF-8 (PowerShell: Set-Content -Encoding utf8)";
     throw new HttpError(400, `the content is not UTF-8; ${fix}`);
   }
+  if (bytes.length === 0) throw new HttpError(400, "there is no content; send a JSON object");
   try {
     return JSON.parse(bytes.toString().replace(/^\uFEFF/, "")); // written by some editors
   } catch (error) {

@@ -2,7 +2,6 @@
 
 import { Buffer } from "node:buffer";
 import { STATUS_CODES } from "node:http";
-import { StringDecoder } from "node:string_decoder";
 
 /** Header fields by name. A value that comes from a client must be checked before it gets here. */
 export type Fields = Readonly<Record<string, string>>;
@@ -28,7 +27,7 @@ export function jsonReply(status: number, value: unknown, fields: Fields = {}): 
 /** 304: the client's copy is current (RFC 9110 §15.4.5). */
 export const notModified = (ETag: string): Reply => ({ status: 304, fields: { ETag } });
 
-const LONGEST = 900; // bytes of a message, which may quote text of the client
+const LONGEST = 900; // bytes of a message in JSON, which may quote text of the client
 
 /** An error response that any code may throw. It is not an Error, as its stack is not needed. */
 export class HttpError implements Reply {
@@ -58,9 +57,11 @@ const WORDING: Readonly<Record<number, string>> = {
 
 /** Cuts a message that is too long, between two characters. */
 function shorten(message: string): string {
-  const bytes = Buffer.from(message);
-  if (bytes.length <= LONGEST) return message;
-  return `${new StringDecoder().write(bytes.subarray(0, LONGEST))}…`;
+  let left = LONGEST;
+  const isFull = (c: string) => (left -= Buffer.byteLength(JSON.stringify(c)) - 2) < 0;
+  const first = [...message.slice(0, LONGEST + 1)];
+  const end = first.findIndex(isFull);
+  return end < 0 ? message : `${first.slice(0, end).join("")}…`;
 }
 
 /** The one place where a failure becomes a response. A bug of ours is logged and never shown. */

@@ -31,4 +31,5 @@ test("a message of 900 bytes is sent whole, a longer one is cut between two char
   assert.equal(sent(whole), whole);
   assert.equal(sent(`${whole}y`), `${whole}…`);
   assert.equal(sent(`${"x".repeat(899)}ü`), `${"x".repeat(899)}…`);
+  assert.equal(sent("\u0001".repeat(151)), `${"\u0001".repeat(150)}…`); // six bytes each in JSON
 });
