@@ -70,6 +70,7 @@ story("nothing moves when a task is deleted, but the rows below it", async (serv
     await box("Task 20");
     assert.equal(await place("Task 19"), before);
   }
+  await browser.size(1000, 700);
   await browser.run("scrollTo(0, 0)");
   const before = await place("Task 3");
   await browser.press("Delete “Task 4”");
