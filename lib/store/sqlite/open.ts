@@ -47,7 +47,7 @@ export async function openFile(name: string, versions: readonly Step[] = VERSION
 
 /** Throws if there is a -wal file that cannot belong to the file. Returns whether there is one. */
 function checkLog(name: string, path: string): boolean {
-  const stat = statSync(path, { throwIfNoEntry: false });
+  const stat = existsSync(path) ? statSync(path) : undefined;
   if (stat?.isFile() && stat.nlink > 1) {
     throw new BadFile(name, "it has a second name (a hard link), and the log only one; remove one");
   }
