@@ -12,6 +12,7 @@ import { ask, type Server, startProcess } from "../tools/start.ts";
 const KILLS = Number(process.env["KILLS"] ?? 5);
 const CLIENTS = 8;
 const MOST = 200; // responses between a start and a kill
+const OWN = 30; // tasks of each client, so that the list is never full
 
 /** A task as the client sees it, without its uri. */
 interface Fields {
@@ -46,7 +47,7 @@ function fresh(done: boolean): Fields {
 async function client(server: Server, mine: number[]): Promise<Doubt> {
   for (;;) {
     const at = below(2) === 0 ? mine.length - 1 : below(mine.length + 1); // the newest, or any
-    const id = below(3) === 0 ? undefined : mine[at];
+    const id = below(3) === 0 && mine.length < OWN ? undefined : mine[at];
     const leaves = id === undefined ? fresh(false) : below(3) > 0 ? fresh(true) : undefined;
     const line = id === undefined
       ? "POST /tasks"
