@@ -9,6 +9,7 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import type { TestContext } from "node:test";
 
 const installed = spawnSync("etcd", ["--version"]).status === 0;
 
@@ -143,6 +144,28 @@ export async function startCluster(
     url: `etcd${tls ? "s" : ""}://${members.map(({ address }) => address).join()}`,
     stop,
   };
+}
+
+const idle: Cluster[] = [];
+const lent = new Set<Cluster>();
+
+/** A cluster of one member without a key, for this test. Starting one takes longer than a test. */
+export async function emptyCluster(t: TestContext): Promise<Cluster> {
+  const cluster = idle.pop() ?? await startCluster(1);
+  lent.add(cluster);
+  t.after(() => {
+    lent.delete(cluster);
+    idle.push(cluster);
+  });
+  const all = JSON.stringify({ key: "AA==", range_end: "AA==" }); // from the first key on
+  const url = `http://${cluster.members[0]?.address}/v3/kv/deleterange`;
+  assert.equal((await fetch(url, { method: "POST", body: all })).status, 200);
+  return cluster;
+}
+
+/** Stops the clusters that were lent. */
+export async function stopClusters(): Promise<void> {
+  await Promise.all([...idle, ...lent].map((cluster) => cluster.stop()));
 }
 
 /** The leader, as the members that answer see it. */
