@@ -13,7 +13,7 @@ import * as http from "node:http";
 import * as https from "node:https";
 import * as net from "node:net";
 import process from "node:process";
-import type { TestContext } from "node:test";
+import { after, type TestContext } from "node:test";
 import * as tls from "node:tls";
 import { readOptions, UsageError } from "../../lib/options.ts";
 import { startService } from "../../lib/service.ts";
@@ -32,6 +32,10 @@ export const ON_DENO = /\bdeno\b/.test(COMMAND);
 export const ON_BUN = /\bbun\b/.test(COMMAND);
 export const ON_NODE = !ON_DENO && !ON_BUN;
 export const OVER_TLS = Boolean(process.env["TODO_TLS_CERT"]);
+
+const DATABASE = process.env["TODO_TEST_DB"];
+const etcd = DATABASE === "etcd" ? await import("./etcd.ts") : undefined;
+after(() => etcd?.stopClusters());
 
 export const BASE = "/todo/api/v1.0";
 export const MIGUEL = `Basic ${btoa("miguel:python")}`;
@@ -177,13 +181,8 @@ export const startBehind = (t: TestContext, url: string, args: string[] = []): P
   start(t, ["--quiet", "--public-url", url, ...args], { TODO_PASSWORD: "correct horse" });
 
 async function newDatabase(t: TestContext): Promise<string> {
-  const kind = process.env["TODO_TEST_DB"];
-  if (kind === "sqlite") return await newFile(t);
-  if (kind !== "etcd") return "";
-  const { startCluster } = await import("./etcd.ts");
-  const cluster = await startCluster(1);
-  t.after(() => cluster.stop());
-  return cluster.url;
+  if (DATABASE === "sqlite") return await newFile(t);
+  return etcd === undefined ? "" : (await etcd.emptyCluster(t)).url;
 }
 
 /** A response, with its content also as JSON if it is JSON. */
@@ -235,7 +234,8 @@ export function ask(server: Server, line: string, options: Ask = {}): Promise<Re
       got.on("error", reject).on("end", () => {
         const isJson = got.headers["content-type"] === "application/json" && text !== "";
         const json: unknown = isJson ? JSON.parse(text) : undefined;
-        if (got.statusCode === 401 && authorization) homes.delete(authorization);
+        const refused = got.statusCode === 401 || got.statusCode === 403;
+        if (refused && authorization) homes.delete(authorization);
         resolve({ status: got.statusCode ?? 0, headers: got.headers, text, json });
       });
     });
