@@ -1,13 +1,13 @@
 // The tutorial in lib/http/README.md: each step is built as the page says, run, and tested.
 
 import assert from "node:assert/strict";
-import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { createInterface } from "node:readline";
-import process from "node:process";
+import { Server } from "node:http";
 import { test, type TestContext } from "node:test";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { promisify } from "node:util";
 import { newFolder } from "../tools/files.ts";
 import { type Block, blocksOf, NO_CURL, transcript } from "../tools/pages.ts";
 
@@ -103,22 +103,24 @@ test("each step compiles", async (t) => {
   });
 });
 
-/** Starts the program of a step on a free port. */
+/** Starts the program of a step on a free port, in this process. */
 async function start(t: TestContext, i: number): Promise<number> {
   const place = await folder(t);
-  const listens = '.on("listening", function () { console.log(this.address().port); });';
-  const text = programs()[i]?.replace(/listen\(5000, (.*)\);\n$/, `listen(0, $1)${listens}\n`) ??
-    "";
+  const text = (programs()[i] ?? "").replace(
+    /^(.*)\.listen\(5000, /m,
+    "export default $1.listen(0, ",
+  );
   writeFileSync(`${place}/hello.mts`, text);
-  const args = ["--import", "tsx", `${place}/hello.mts`];
-  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
-  const ended = once(child, "close");
-  t.after(async () => {
-    child.kill();
-    await ended;
+  const program: { default?: unknown } = await import(pathToFileURL(`${place}/hello.mts`).href);
+  const server = program.default;
+  assert.ok(server instanceof Server);
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
   });
-  for await (const line of createInterface({ input: child.stdout })) return Number(line);
-  assert.fail("it ended");
+  if (!server.listening) await once(server, "listening");
+  const address = server.address();
+  return typeof address === "object" ? address?.port ?? 0 : 0;
 }
 
 for (const [i, { heading, blocks }] of STEPS.entries()) {
@@ -129,7 +131,7 @@ for (const [i, { heading, blocks }] of STEPS.entries()) {
     for (const { command, printed } of commands) {
       const curl =
         `curl() { command curl -q -sS --noproxy "*" --connect-to ::127.0.0.1:${port} "$@"; }\n`;
-      const { stdout } = spawnSync("sh", ["-c", curl + command], { encoding: "utf8" });
+      const { stdout } = await promisify(execFile)("sh", ["-c", curl + command]);
       assert.deepEqual({ command, stdout }, { command, stdout: printed });
     }
   });
