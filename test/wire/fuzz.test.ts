@@ -6,9 +6,18 @@ import { once } from "node:events";
 import * as net from "node:net";
 import process from "node:process";
 import { test } from "node:test";
-import { ask, BASE, bytes, descriptors, ON_NODE, OVER_TLS, startProcess } from "../tools/start.ts";
+import {
+  ask,
+  BASE,
+  BY_COMMAND,
+  bytes,
+  descriptors,
+  ON_NODE,
+  OVER_TLS,
+  startProcess,
+} from "../tools/start.ts";
 
-const CONNECTIONS = 6000;
+const CONNECTIONS = BY_COMMAND ? 6000 : 1000; // many where a command is tested
 const AT_ONCE = 12;
 const JSON_TYPE = "Content-Type: application/json";
 const CHUNKED = "Transfer-Encoding: chunked";
