@@ -56,7 +56,8 @@ async function hashed(password: string, cost: string, salt = newSalt()): Promise
   const [, ln = 0, r = 0, p = 0] = cost.split("$").map(Number);
   const N = 2 ** ln;
   const options = { N, r, p, maxmem: 256 * N * r }; // it needs half of that
-  const key = await derive(password, Buffer.from(salt, "base64"), 32, options);
+  // However its characters were composed, a password is the same (RFC 8265).
+  const key = await derive(password.normalize("NFC"), Buffer.from(salt, "base64"), 32, options);
   return `${cost}$${salt}$${key.toString("base64")}`;
 }
 

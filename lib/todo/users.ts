@@ -16,8 +16,10 @@ const isText = (value: unknown, form: RegExp): value is string =>
   typeof value === "string" && form.test(value);
 /** A username; not `.` or `..`, which clients take out of a path (RFC 3986 §5.2.4). */
 export const isUsername = (value: unknown) => isText(value, /^(?!\.\.?$)[A-Za-z0-9._-]{1,64}$/);
-/** A new password. */
-export const isPassword = (value: unknown) => isText(value, /^\P{Cc}{8,1024}$/u);
+const PASSWORD = /^\P{Cc}{8,1024}$/u;
+/** A new password. It counts as it is hashed; a much longer one is not even composed. */
+export const isPassword = (value: unknown): value is string =>
+  isText(value, PASSWORD) && PASSWORD.test(value.normalize("NFC"));
 
 const CHANGES: Rules<UserFields> = {
   password: ["a string of 8 to 1024 characters, none of them a control character", isPassword],

@@ -2,6 +2,7 @@
 // effect. A name that is registered again is a new account.
 
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
@@ -125,4 +126,25 @@ test("a list that is read slowly ends when its account is deleted", async (t) =>
   const count = list.split('"title": "before"').length - 1;
   assert.ok(count > 0 && count < 160, `${count} tasks`);
   assert.ok(!list.includes('"title": "hers"'));
+});
+
+test("a password is the same, however its characters are composed", async (t) => {
+  const server = await start(t, ["--quiet"]);
+  const [composed, decomposed] = ["pässwörd é", "pa\u0308sswo\u0308rd e\u0301"] as const;
+  const utf8 = (password: string) => ({
+    authorization: `Basic ${Buffer.from(`susan:${password}`).toString("base64")}`,
+  });
+  const status = async (password: string) =>
+    (await ask(server, "GET /tasks", utf8(password))).status;
+  await register(server, composed);
+  assert.deepEqual([await status(decomposed), await status(composed)], [200, 200]);
+  const content = { password: decomposed };
+  assert.equal((await ask(server, "PUT /users/susan", { ...utf8(composed), content })).status, 200);
+  assert.deepEqual([await status(composed), await status(decomposed)], [200, 200]);
+  assert.equal(await status("passwo\u0308rd e\u0301"), 401);
+  // Both are too short: the second is the first in another form.
+  for (const password of ["\u00e9".repeat(7), "e\u0301".repeat(7)]) {
+    const options = { authorization: undefined, content: { username: "b", password } };
+    assert.equal((await ask(server, "POST /users", options)).status, 400, password);
+  }
 });
