@@ -25,7 +25,7 @@ test("over TLS", { concurrency: TESTS.length }, async (t) => {
 
   await Promise.all(TESTS.map((file) =>
     t.test(file, async (t) => {
-      const child = spawn(process.execPath, ["--import", "tsx", file], {
+      const child = spawn(process.execPath, ["--import", "./test/tools/types.js", file], {
         cwd: new URL("../..", import.meta.url),
         env,
         stdio: ["ignore", "pipe", "inherit"],

@@ -25,7 +25,8 @@ import { described } from "./openapi.ts";
 import { newFile } from "./files.ts";
 
 /** The command that starts the server, and its runtime: Deno and Bun parse HTTP in other ways. */
-export const COMMAND = process.env["TODO_SERVER"] ?? `${process.execPath} --import tsx server.ts`;
+export const COMMAND = process.env["TODO_SERVER"] ??
+  `${process.execPath} --import ./test/tools/types.js server.ts`;
 /** Whether every server is started with a command. */
 export const BY_COMMAND = Boolean(process.env["TODO_SERVER"]);
 export const ON_DENO = /\bdeno\b/.test(COMMAND);

@@ -175,7 +175,7 @@ for (
     const name = `a heap of ${megabytes} MB survives a full store of ${times} times ${text}`;
     test(name, { skip: !ON_NODE && "it is about the heap of Node" }, () => {
       const heap = `--max-old-space-size=${megabytes}`;
-      const node = [...process.execArgv.filter((arg) => !/test|watch/.test(arg)), heap];
+      const node = [...process.execArgv.filter((arg) => !/^--(test|watch)/.test(arg)), heap];
       const { stdout, stderr } = spawnSync(
         process.execPath,
         [...node, "--input-type=module", "--eval", FILL],
