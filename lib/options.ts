@@ -8,7 +8,7 @@ import { isLoopback } from "./wire/target.ts";
 /** A wrong flag or variable; the message names the fix, in one line. */
 export class UsageError extends Error {}
 
-export const HELP = `Usage: npx -y tsx server.ts [options]
+export const HELP = `Usage: npx -y tsx@4.23.15 server.ts [options]
 
   --port N              port to listen on, 0 for any free one (PORT; 5000)
   --host NAME           address to listen on (HOST; 127.0.0.1)

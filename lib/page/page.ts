@@ -44,6 +44,7 @@ function getPage(name: string, call: Call): Promise<Reply> {
   return getFile(new URL(name, import.meta.url), call, {
     "Content-Type": `${TYPES[name.slice(name.lastIndexOf(".") + 1)]}; charset=utf-8`,
     "Content-Security-Policy": POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin", // no handle for the site that opened it
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
   });

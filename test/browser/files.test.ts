@@ -41,6 +41,7 @@ test("anyone gets each file of the page, with its media type", async (t) => {
     assert.equal(headers["x-content-type-options"], "nosniff");
     assert.equal(headers["referrer-policy"], "no-referrer");
     assert.equal(headers["cross-origin-resource-policy"], "same-origin");
+    assert.equal(headers["cross-origin-opener-policy"], "same-origin");
     assert.match(
       `${headers["content-security-policy"]}`,
       /^default-src 'none'; .*ancestors 'none'/,

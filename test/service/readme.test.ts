@@ -44,7 +44,7 @@ test("the transcripts are what sh and curl print, in one session", { skip: NO_CU
 
 test("the server's first line is the one that README's first screen shows", async (t) => {
   const [first] = TRANSCRIPT;
-  assert.equal(first?.command, "npx -y tsx server.ts");
+  assert.equal(first?.command, "npx -y tsx@4.23.15 server.ts");
   const [line] = await run(t, [], { PORT: "0" }).prints(/^.*\n/);
   assert.equal(line.replace(/:\d+\//, ":5000/"), first.printed);
 });

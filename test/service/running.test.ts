@@ -168,7 +168,7 @@ test("the command ends a server that was left running", { skip: without("fuser")
   assert.deepEqual(await server.ended, { code: 0, signal: null });
 });
 
-for (const command of ["npm start -- --port 0", "npx -y tsx server.ts --port 0"]) {
+for (const command of ["npm start -- --port 0", "npx -y tsx@4.23.15 server.ts --port 0"]) {
   test(`a signal to the first process ends the server: ${command}`, {
     skip: process.platform !== "linux" && "parents are read from /proc",
   }, async (t) => {

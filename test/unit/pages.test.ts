@@ -47,6 +47,14 @@ test("every link leads to a file, and to a heading if it names one", () => {
   assert.ok(count > 40);
 });
 
+test("npx is told which version of tsx to run, as the lock file has it", () => {
+  const [, version] = /"tsx": "([\d.]+)"/.exec(read("package.json")) ?? [];
+  const commands = [...PAGES, ...FILES.filter((file) => /^(lib|server)/.test(file))]
+    .flatMap((file) => [...read(file).matchAll(/npx(?: -\S+)* tsx(\S*)/g)]);
+  assert.ok(commands.length > 3);
+  for (const [command, named] of commands) assert.equal(named, `@${version}`, command);
+});
+
 test("every page can be reached from README", () => {
   const seen = new Set(["README.md"]);
   for (const page of seen) {
@@ -148,7 +156,7 @@ test("every command that is shown can be run", () => {
         const [, name] = /--test-name-pattern (.*) test/.exec(line) ?? [];
         if (name) assert.match(read(words.at(-1) ?? ""), new RegExp(`^test\\(".*${name}`, "m"));
       } else if (words[0] === "npm") assert.ok(scripts[words[2] ?? ""], line);
-      else if (line === "npx -y tsx hello.ts") continue; // steps.test.ts runs it
+      else if (line === "npx -y tsx@4.23.15 hello.ts") continue; // steps.test.ts runs it
       else if (words[0] === "npx") {
         const [, , tool = ""] = words;
         assert.ok(line === "npx tsc" || read(".ci/run").includes(`npx -y ${tool}`), line);
