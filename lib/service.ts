@@ -47,7 +47,9 @@ export async function startService(
   await fill(accounts, options);
   await refuseKnownPassword(accounts, options);
 
-  const table = [...routes(store, accounts, registration), openApiRoute, ...pageRoutes];
+  // These rows read their files now: later, perhaps no descriptor is free.
+  const files = [openApiRoute(), ...pageRoutes()];
+  const table = [...routes(store, accounts, registration), ...files];
   const isOurs = namesOf(host, publicUrl);
   const app = createApp(table, accounts, { publicUrl, guide: guide(publicUrl), isOurs });
   const serving = { log, addFields, keepAlive, limits, server: https?.server };

@@ -1,8 +1,7 @@
 // The page for people: the files that a browser fetches, and what it may do with them.
 
-import type { Call } from "../http/call.ts";
-import { getFile } from "../http/file.ts";
-import type { Reply } from "../http/reply.ts";
+import { readFile } from "node:fs/promises";
+import { fileReply } from "../http/file.ts";
 import { path, type Route, route } from "../http/router.ts";
 
 const SCRIPTS = "api app deletion form list outbox poll session status task view".split(" ");
@@ -31,21 +30,17 @@ const POLICY = [
 ].join("; ");
 
 /** The page's rows of the router table, one for each file. */
-export const pageRoutes: readonly Route[] = FILES.map((name) =>
-  route(
-    "GET",
-    path(name === "index.html" ? "/" : `/page/${name}`),
-    "anyone",
-    (call) => getPage(name, call),
-  )
-);
-
-function getPage(name: string, call: Call): Promise<Reply> {
-  return getFile(new URL(name, import.meta.url), call, {
-    "Content-Type": `${TYPES[name.slice(name.lastIndexOf(".") + 1)]}; charset=utf-8`,
-    "Content-Security-Policy": POLICY,
-    "Cross-Origin-Opener-Policy": "same-origin", // no handle for the site that opened it
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
+export function pageRoutes(): Route[] {
+  return FILES.map((name) => {
+    const reading = readFile(new URL(name, import.meta.url), "utf8");
+    const fields = {
+      "Content-Type": `${TYPES[name.slice(name.lastIndexOf(".") + 1)]}; charset=utf-8`,
+      "Content-Security-Policy": POLICY,
+      "Cross-Origin-Opener-Policy": "same-origin", // no handle for the site that opened it
+      "Cross-Origin-Resource-Policy": "same-origin",
+      "Referrer-Policy": "no-referrer",
+    };
+    const at = path(name === "index.html" ? "/" : `/page/${name}`);
+    return route("GET", at, "anyone", async (call) => fileReply(await reading, call, fields));
   });
 }

@@ -2,9 +2,22 @@
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
+import process from "node:process";
 import { test } from "node:test";
-import { ask, BASE, MIGUEL, type Received, type Server, start } from "../tools/start.ts";
+import {
+  ask,
+  BASE,
+  bytes,
+  dial,
+  MIGUEL,
+  type Received,
+  type Server,
+  start,
+  startProcess,
+  statuses,
+} from "../tools/start.ts";
 import { browser, leave, signIn, story, type Task, visit } from "../tools/stories.ts";
 import { NO_BROWSER } from "../tools/webdriver.ts";
 
@@ -64,6 +77,20 @@ test("anyone gets each file of the page, with its media type", async (t) => {
   }
   for (const path of ["/page", "/page/", "/page/page.ts", "/page/..%2Fapp.ts", "/index.html"]) {
     assert.equal((await fetchFile(server, "GET", path)).status, 404, path);
+  }
+});
+
+test("a server without a free descriptor still has the page", {
+  skip: process.platform !== "linux" && "prlimit takes the descriptors away",
+}, async (t) => {
+  const server = await startProcess(t, ["--quiet"]);
+  const client = await dial(t, server.port, bytes("HEAD /"));
+  await client.receives(/\r\n\r\n/); // the connection has its descriptor
+  execFileSync("prlimit", ["--nofile=3", "--pid", `${server.child.pid}`]);
+  for (const name of FILES) {
+    client.text = "";
+    client.socket.write(bytes(`HEAD ${pathOf(name)}`));
+    assert.deepEqual(statuses(await client.receives(/\r\n\r\n/)), [200], name);
   }
 });
 

@@ -1,8 +1,10 @@
 // The command line, and the life of a server from its first line to its last.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { connect } from "node:net";
+import process from "node:process";
 import { test } from "node:test";
 import {
   ask,
@@ -112,6 +114,18 @@ test("--keep-alive: an idle connection stays open for so long", async (t) => {
   const took = Date.now() - before;
   assert.ok(took > 900 && took < 10_000, `${took} ms`);
   assert.ok(!long.socket.destroyed);
+});
+
+test("a server without a free descriptor still has its description", {
+  skip: process.platform !== "linux" && "prlimit takes the descriptors away",
+}, async (t) => {
+  const server = await startProcess(t, ["--quiet"]);
+  const client = await dial(t, server.port, bytes(`OPTIONS ${BASE}/tasks`));
+  await client.receives(/ 204 [^]*\r\n\r\n/); // the connection has its descriptor
+  execFileSync("prlimit", ["--nofile=3", "--pid", `${server.child.pid}`]);
+  client.socket.write(bytes(`HEAD ${BASE}/openapi.json`));
+  assert.deepEqual(statuses(await client.receives(/ \d{3} [^]* \d{3} [^]*\r\n\r\n/)), [204, 200]);
+  assert.equal(server.err, "");
 });
 
 test("if the reader of the log goes away, the server goes on", async (t) => {

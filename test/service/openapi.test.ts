@@ -32,6 +32,7 @@ import {
   MIGUEL,
   ON_BUN,
   type Received,
+  type Server,
   start,
   startBehind,
 } from "../tools/start.ts";
@@ -65,7 +66,7 @@ const template = (pattern: string) => pattern.replaceAll(/<\w+:(\w+)>/g, "{$1}")
 
 /** The rows of the router table that the document is about, their paths written as it writes them. */
 const store = new MemoryStore();
-const ROWS = [...routes(store, new Accounts(store), "anyone"), openApiRoute]
+const ROWS = [...routes(store, new Accounts(store), "anyone"), openApiRoute()]
   .map((row) => ({ ...row, pattern: row.path.pattern, path: template(row.path.pattern) }))
   .filter(({ path }) => path.startsWith(`${SERVER}/`))
   .map((row) => ({ ...row, path: row.path.slice(SERVER.length) }));
@@ -287,7 +288,8 @@ test("an error has the name of its status", () => {
 
 test("anyone may read the document; GET with its entity tag is 304", async (t) => {
   const server = await start(t, ["--quiet"]);
-  const anyone = { authorization: undefined };
+  const here = { Host: "127.0.0.1:5000" };
+  const anyone = { authorization: undefined, headers: here };
   const got = await ask(server, "GET /openapi.json", anyone);
   assert.deepEqual([got.status, got.text], [200, read("lib/openapi/openapi.json")]);
   assert.equal(got.headers["content-type"], "application/json");
@@ -307,7 +309,8 @@ test("anyone may read the document; GET with its entity tag is 304", async (t) =
     ["OPTIONS", {}, 204],
   ];
   for (const [method, headers, status] of rows) {
-    const again = await ask(server, `${method} /openapi.json`, { ...anyone, headers });
+    const options = { ...anyone, headers: { ...here, ...headers } };
+    const again = await ask(server, `${method} /openapi.json`, options);
     assert.equal(again.status, status, `${method} ${JSON.stringify(headers)}`);
     if (status < 400 && status !== 204) assert.equal(again.headers.etag, etag);
     if (method === "HEAD" && status === 200) {
@@ -316,6 +319,27 @@ test("anyone may read the document; GET with its entity tag is 304", async (t) =
   }
   const another = await start(t, ["--quiet"]);
   assert.equal((await ask(another, "GET /openapi.json", anyone)).headers.etag, etag);
+});
+
+test("the document has the address that the client uses, or the public URL", async (t) => {
+  const server = await start(t, ["--quiet"]);
+  const behind = await startBehind(t, "https://todo.example/$&/here");
+  const { scheme, port } = server;
+  const rows: [server: Server, host: string, address: string][] = [
+    [server, `127.0.0.1:${port}`, server.origin],
+    [server, `localhost:${port}`, `${scheme}://localhost:${port}`],
+    [server, "todo.localhost", `${scheme}://todo.localhost`],
+    [server, "[::1]:8080", `${scheme}://[::1]:8080`],
+    [behind, `127.0.0.1:${behind.port}`, "https://todo.example/$&/here"],
+    [behind, "todo.example", "https://todo.example/$&/here"],
+  ];
+  for (const [server, Host, address] of rows) {
+    const { json, text } = await ask(server, "GET /openapi.json", { headers: { Host } });
+    assert.deepEqual(items(json, "servers").map((one) => find(one, "url")), [address + BASE]);
+    const elsewhere = [...text.matchAll(/"https?:[^"]*\/todo\/api[^"]*"/g)]
+      .filter(([uri]) => !uri.startsWith(`"${address}${BASE}`));
+    assert.deepEqual(elsewhere, [], "an example has another address");
+  }
 });
 
 test("responses to OPTIONS, 405 and 404 for an unknown path link to the document", async (t) => {

@@ -52,7 +52,7 @@ test("the server's first line is the one that README's first screen shows", asyn
 test("the first screen's table is the router table", () => {
   const rows = table(README, "method").map(([method, path]) => ({ method, path }));
   const store = new MemoryStore();
-  const all = [...routes(store, new Accounts(store), "anyone"), openApiRoute];
+  const all = [...routes(store, new Accounts(store), "anyone"), openApiRoute()];
   const here = all.map(({ method, path }) => ({ method, path: path.pattern }));
   assert.deepEqual(rows, here);
 });
