@@ -22,7 +22,7 @@ export class ListenError extends Error {}
 /** The certificate and its key cannot be used. The message names the fix. */
 export class TlsError extends Error {}
 
-/** Resolves when the server listens, with the authority of its address: `127.0.0.1:5000`. */
+/** Resolves when the server listens, with an authority that opens here: `127.0.0.1:5000`. */
 export async function listen(
   server: Server,
   { host, port }: { host: string; port: number },
@@ -33,7 +33,8 @@ export async function listen(
     const { code = "", message } = error as NodeJS.ErrnoException;
     throw new ListenError(`cannot listen on port ${port} of ${host}: ${FIXES[code] ?? message}`);
   }
-  return boundTo(server.address());
+  // These two stand for all addresses of this machine, and clients cannot open them.
+  return boundTo(server.address()).replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]");
 }
 
 /**

@@ -20,39 +20,44 @@ const STRICT_TRANSPORT = { "Strict-Transport-Security": "max-age=15768000" };
 
 /** Two files in PEM. After the server's certificate come those that lead from it to a root. */
 export interface TlsFiles {
-  readonly cert: string;
-  readonly key: string;
+  readonly cert: NamedFile;
+  readonly key: NamedFile;
+}
+
+/** A file, and what named it: `--tls-cert` or `TODO_TLS_CERT`. */
+interface NamedFile {
+  readonly name: string;
+  readonly text: string;
 }
 
 /** Reads both and checks that they fit. Throws a TlsError of one line that names the fix. */
 function readTlsFiles(files: TlsFiles): SecureContextOptions {
-  const cert = read("--tls-cert", files.cert);
-  const key = read("--tls-key", files.key);
+  const [cert, key] = [read(files.cert), read(files.key)];
   const certificate = explained(
-    () => `--tls-cert must name a certificate in PEM, not ${files.cert}`,
+    () => `${files.cert.name} must name a certificate in PEM, not ${files.cert.text}`,
     () => new X509Certificate(cert),
   );
   const privateKey = explained(
-    () => `--tls-key must name a key in PEM that needs no passphrase, not ${files.key}`,
+    () => `${files.key.name} must name a key in PEM without a passphrase, not ${files.key.text}`,
     () => createPrivateKey(key),
   );
   if (!certificate.checkPrivateKey(privateKey)) {
     throw new TlsError(
-      `the key in ${files.key} does not fit the first certificate in ${files.cert}`,
+      `the key in ${files.key.text} does not fit the first certificate in ${files.cert.text}`,
     );
   }
   const context = { cert, key, minVersion: "TLSv1.2" } as const;
   explained(
-    (reason) => `${files.cert} and ${files.key} cannot be used for TLS: ${reason}`,
+    (reason) => `${files.cert.text} and ${files.key.text} cannot be used for TLS: ${reason}`,
     () => createSecureContext(context),
   );
   return context;
 }
 
-const read = (flag: string, file: string) =>
+const read = ({ name, text }: NamedFile) =>
   explained(
-    (reason) => `${flag} must name a file that can be read: ${reason}`,
-    () => readFileSync(file, "utf8"),
+    (reason) => `${name} must name a file that can be read: ${reason}`,
+    () => readFileSync(text, "utf8"),
   );
 
 /** Calls `act`. If it fails, throws a TlsError with this message. */

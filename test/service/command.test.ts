@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { connect } from "node:net";
+import { networkInterfaces } from "node:os";
 import process from "node:process";
 import { test } from "node:test";
 import {
@@ -34,23 +35,21 @@ test("--help prints every flag and ends with 0", async (t) => {
 });
 
 test("a wrong value: exit code 2 and one line that names the fix", async (t) => {
-  const wrong: [args: string[], env: Record<string, string>, line: RegExp][] = [
-    [["--port", "65536"], {}, /^the port must be a number from 0 to 65535, not "65536"\n$/],
-    [["--prot", "1"], {}, /^Unknown option '--prot'; --help lists the options\n$/],
-    [["5000"], {}, /^Unexpected argument '5000'.*; --help lists the options\n$/],
-    [["--host", "0.0.0.0"], {}, /^set TODO_PASSWORD: others can reach 0.0.0.0 .*\n$/],
-    [
-      ["--host", "0.0.0.0"],
-      { TODO_PASSWORD: "secret" },
-      /^TODO_PASSWORD must have 8 to 1024 .*\n$/,
-    ],
-  ];
-  await Promise.all(wrong.map(async ([args, env, line]) => {
-    const running = run(t, args, env);
-    assert.deepEqual(await running.ended, { code: 2, signal: null });
-    assert.match(running.err, line);
-    assert.equal(running.out, "");
-  }));
+  const running = run(t, ["--port", "65536"]);
+  assert.deepEqual(await running.ended, { code: 2, signal: null });
+  assert.equal(running.err, '--port must be a number from 0 to 65535, not "65536"\n');
+  assert.equal(running.out, "");
+});
+
+test("the first line has a URL that opens, on all addresses of the machine too", async (t) => {
+  const has6 = Object.values(networkInterfaces()).flat().some((one) => one?.address === "::1");
+  const rows = [["0.0.0.0", "127.0.0.1"], ...has6 ? [["::", "[::1]"], ["[::1]", "[::1]"]] : []];
+  for (const [host = "", name] of rows) {
+    const server = await start(t, ["--host", host], { TODO_PASSWORD: "correct horse" });
+    assert.equal(server.origin, `${server.scheme}://${name}:${server.port}`);
+    if (OVER_TLS) continue; // fetch does not know the certificate
+    assert.equal((await fetch(`${server.origin}${BASE}/openapi.json`)).status, 200);
+  }
 });
 
 test("a failure at the start: exit code 1 and one line that names the fix", async (t) => {

@@ -211,7 +211,7 @@ over("the published password in a file keeps the server on the loopback", async 
     assert.deepEqual(await refused.ended, { code: 2, signal: null });
     assert.match(
       said(refused),
-      /^0.0.0.0: change the password of miguel before others reach this server, .*\n$/,
+      /^--host 0.0.0.0: change the password of miguel before others reach this server, .*\n$/,
     );
   }
   const home = await startProcess(t, [...QUIET, "--db", file]);

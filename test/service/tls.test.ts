@@ -61,16 +61,16 @@ test("a certificate that cannot be used ends the start with a line that names th
   const missing = join(folder, "missing");
   const text = file("text", "no PEM\n");
   const wrong: [cert: string, key: string, line: RegExp][] = [
-    [cert, "", /^TLS needs both: add --tls-key FILE$/],
-    ["", key, /^TLS needs both: add --tls-cert FILE$/],
-    [missing, key, /^--tls-cert must name a file that can be read: ENOENT.*missing'?$/],
-    [cert, missing, /^--tls-key must name a file that can be read: ENOENT.*missing'?$/],
-    [cert, folder, /^--tls-key must name a file that can be read: EISDIR.*$/],
-    [text, key, /^--tls-cert must name a certificate in PEM, not .*text$/],
-    [key, key, /^--tls-cert must name a certificate in PEM, not .*server\.key$/],
-    [cert, text, /^--tls-key must name a key in PEM that needs no passphrase, not .*text$/],
-    [cert, cert, /^--tls-key must name a key in PEM that needs no passphrase, not .*\.crt$/],
-    [cert, encrypted, /^--tls-key must name a key in PEM that needs no passphrase, not .*$/],
+    [cert, "", /^TODO_TLS_CERT needs a key: add --tls-key FILE$/],
+    ["", key, /^TODO_TLS_KEY needs a certificate: add --tls-cert FILE$/],
+    [missing, key, /^TODO_TLS_CERT must name a file that can be read: ENOENT.*missing'?$/],
+    [cert, missing, /^TODO_TLS_KEY must name a file that can be read: ENOENT.*missing'?$/],
+    [cert, folder, /^TODO_TLS_KEY must name a file that can be read: EISDIR.*$/],
+    [text, key, /^TODO_TLS_CERT must name a certificate in PEM, not .*text$/],
+    [key, key, /^TODO_TLS_CERT must name a certificate in PEM, not .*server\.key$/],
+    [cert, text, /^TODO_TLS_KEY must name a key in PEM without a passphrase, not .*text$/],
+    [cert, cert, /^TODO_TLS_KEY must name a key in PEM without a passphrase, not .*\.crt$/],
+    [cert, encrypted, /^TODO_TLS_KEY must name a key in PEM without a passphrase, not .*$/],
     [
       cert,
       other,
@@ -248,7 +248,7 @@ test("SIGHUP: a new certificate for new connections, the others stay", {
 
   file("renewed.key", "half a f");
   server.child.kill("SIGHUP");
-  await server.prints(/^the certificate stays as it was: --tls-key must name .*\n/m);
+  await server.prints(/^the certificate stays as it was: TODO_TLS_KEY must name .*\n/m);
   assert.equal(await seen(t, server), second);
 
   client.socket.write("{}");
