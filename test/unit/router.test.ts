@@ -176,6 +176,8 @@ test("a method of another row is 405 with Allow, and one that no row has is 501"
     const Allow = ALLOWED.find(([allowed]) => allowed === path)?.[1];
     assert.throws(() => find(method, path), { status, fields: { Allow } }, `${method} ${path}`);
   }
+  const onlyPost = router([route("POST", TASKS, "user", () => said("new"))]);
+  assert.throws(() => onlyPost("HEAD", "/api/v1.0/tasks"), { status: 405 });
 });
 
 test("a path that no row has is 404, whatever the method", () => {
