@@ -160,7 +160,7 @@ test("acknowledged writes are there after a power cut, whenever it comes", {
   await mkdir(folder);
   const calls = "trace=openat,pwrite64,write,ftruncate,fsync,fdatasync,unlink";
   const traced = ["-y", "-xx", "-s", "100000", "-e", calls, "-o", join(home, "trace")];
-  const node = ["--import", "tsx", "--input-type=module", "--eval", WRITER];
+  const node = ["--import", "./test/tools/types.js", "--input-type=module", "--eval", WRITER];
   const env = { ...process.env, FILE: join(folder, "tasks.sqlite") };
   const { status, stderr } = spawnSync("strace", [...traced, process.execPath, ...node], { env });
   assert.equal(status, 0, `${stderr}`);

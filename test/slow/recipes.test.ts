@@ -83,7 +83,12 @@ async function check(folder: string, ...commands: string[][]) {
   let result = await run(folder, `${ROOT}node_modules/.bin/tsc`, []);
   for (const args of commands) {
     if (result.passed) {
-      result = await run(folder, process.execPath, ["--import", "tsx", "--test", ...args]);
+      result = await run(folder, process.execPath, [
+        "--import",
+        "./test/tools/types.js",
+        "--test",
+        ...args,
+      ]);
     }
   }
   return result;
