@@ -1,8 +1,6 @@
 // What any store promises. A method is atomic: when its promise resolves, it has taken effect as a
 // whole or not at all, and no other call sees a part of it.
 
-import type { Query } from "./select.ts";
-
 /** What a client may set of a task. */
 export interface TaskFields {
   readonly title: string;
@@ -36,8 +34,8 @@ export interface User extends UserFields, Revised {
   readonly username: string;
 }
 
-/** What a query finds of a list: one page, how many tasks pass the filter, the list's revision. */
-export interface Part extends Revised {
+/** The tasks of a list in the order of their ids, all or the first of them, and how many it has. */
+export interface List extends Revised {
   readonly tasks: readonly Task[];
   readonly total: number;
 }
@@ -80,8 +78,8 @@ export class TooLarge extends Error {}
 export interface TaskStore {
   /** Distinguishes this store's revisions from those of another store, or of an earlier run. */
   readonly epoch: string;
-  /** The page of the owner's list that a query asks for, as it is at one moment. */
-  list(owner: string, query: Query): Promise<Part>;
+  /** The owner's list as it is at one moment: all of it, or the first `most` tasks. */
+  list(owner: string, most?: number): Promise<List>;
   /** Those of these tasks that are still there, in the order of `ids` (some hundreds at most). */
   read(owner: string, ids: readonly number[]): Promise<readonly Task[]>;
   get(owner: string, id: number): Promise<Task | undefined>;

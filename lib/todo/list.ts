@@ -2,9 +2,9 @@
 
 import { refuse } from "../http/members.ts";
 import { type Fields, HttpError, printJson, type Reply } from "../http/reply.ts";
-import { type Filter, FILTERS } from "../store/filter.ts";
-import { type Order, ORDERS, type Query } from "../store/select.ts";
 import { sizeOf, type Task } from "../store/store.ts";
+import { type Filter, FILTERS } from "./filter.ts";
+import { type Order, ORDERS, type Query } from "./lists.ts";
 import { publicTask } from "./task.ts";
 
 /** What a request for a list asks for. */

@@ -5,7 +5,7 @@ import { type IncomingMessage, request } from "node:http";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { printJson } from "../../lib/http/reply.ts";
-import type { Filter } from "../../lib/store/filter.ts";
+import type { Filter } from "../../lib/todo/filter.ts";
 import { links, readListQuery } from "../../lib/todo/list.ts";
 import {
   ask,

@@ -8,7 +8,7 @@ import { basic } from "../../lib/http/credentials.ts";
 import { HttpError } from "../../lib/http/reply.ts";
 import { openApiRoute } from "../../lib/openapi/openapi.ts";
 import { routes } from "../../lib/routes.ts";
-import { FILTERS } from "../../lib/store/filter.ts";
+import { FILTERS } from "../../lib/todo/filter.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { Accounts } from "../../lib/todo/accounts.ts";
 import { FIELDS, NEW_FIELDS } from "../../lib/todo/task.ts";
@@ -219,7 +219,7 @@ test("a task's fields and a list's filters are those of the code", () => {
       assert.ok(known.includes(name), `openapi.json: ${method} /tasks lacks the parameter ${name}`);
     }
     for (const name of known.filter((name) => !/^(order|page|per_page)$/.test(text(name)))) {
-      assert.ok(text(name) in FILTERS, `openapi.json: lib/store/filter.ts has no ${name}`);
+      assert.ok(text(name) in FILTERS, `openapi.json: lib/todo/filter.ts has no ${name}`);
     }
   }
 });

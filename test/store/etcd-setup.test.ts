@@ -81,7 +81,7 @@ test("a token that has ended is renewed", { skip }, async (t) => {
   assert.equal((await store.add(id, TASK))?.id, 1);
   await member.kill();
   await member.start();
-  assert.equal((await store.list(id, { filter: {}, order: "id", offset: 0, limit: 9 })).total, 1);
+  assert.equal((await store.list(id)).total, 1);
 });
 
 test("the message about a wrong setup names it, and the fix", { skip }, async (t) => {
@@ -134,7 +134,7 @@ test("a full cluster can be read; a write says that it is full", { skip }, async
   assert.deepEqual(await store.user("a"), user);
   assert.equal(await store.addFirst("b", HASH, [TASK]), undefined);
   assert.equal(
-    (await store.list(user.id, { filter: {}, order: "id", offset: 0, limit: 9 })).tasks[0]?.title,
+    (await store.list(user.id)).tasks[0]?.title,
     "x",
   );
   await assert.rejects(store.add(user.id, TASK), Full);

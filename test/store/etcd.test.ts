@@ -10,7 +10,6 @@ import { isDeepStrictEqual } from "node:util";
 import { CALL_MS, Cluster as Members, soon } from "../../lib/store/etcd/cluster.ts";
 import { Leases } from "../../lib/store/etcd/leases.ts";
 import { EtcdStore } from "../../lib/store/etcd/store.ts";
-import type { Query } from "../../lib/store/select.ts";
 import {
   Full,
   INITIAL,
@@ -28,7 +27,6 @@ import { type Cluster, freePorts, HOST, NO_ETCD, startCluster } from "../tools/e
 
 const TASK = { ...INITIAL, title: "x" };
 const HASH = { password: "a hash", email: "" };
-const ALL: Query = { filter: {}, order: "id", offset: 0, limit: Infinity };
 
 const skip = NO_ETCD;
 let cluster: Cluster | undefined;
@@ -121,7 +119,7 @@ test("whatever gets lost on the way, a write is done once", { skip }, async (t) 
         const written = await write(store, task, user);
         fates.length = 0;
         assert.deepEqual(writeFates, []);
-        const { tasks } = await store.list(user.id, ALL);
+        const { tasks } = await store.list(user.id);
         const there = [...tasks, await store.user("a"), await store.user("b")];
         if (typeof written === "object") assert.deepEqual(there.filter(equals(written)), [written]);
         const state = { written: unrevised(written), there: there.map(unrevised) };
@@ -150,7 +148,7 @@ test("a write that was refused and arrives late does nothing", { skip }, async (
     await assert.rejects(async () => await write(store, task, user), Unavailable, name);
     await late();
     assert.ok(!answers.at(-1)?.includes("succeeded"), name);
-    const there = [...(await store.list(user.id, ALL)).tasks, await store.user("a")];
+    const there = [...(await store.list(user.id)).tasks, await store.user("a")];
     assert.deepEqual([...there, await store.user("b")], [task, user, undefined], name);
   }
 });
@@ -207,7 +205,7 @@ test("if a member does not answer, the next one is asked", { skip }, async (t) =
   const third = await EtcdStore.open(`${url},${memberOf(cluster)}`, prefix);
   fates.push(unanswered, unanswered);
   assert.equal((await third.add(user.id, TASK))?.id, 1);
-  assert.equal((await third.list(user.id, ALL)).total, 1);
+  assert.equal((await third.list(user.id)).total, 1);
   assert.equal(fates.length, 1); // it stays with the one that answers
 });
 
@@ -228,7 +226,7 @@ test(
         store.updateUser(user, { email: "a@example.com" }),
         store.removeUser(user),
       ];
-      const reads = [store.get(user.id, 1), store.user("a"), store.list(user.id, ALL)];
+      const reads = [store.get(user.id, 1), store.user("a"), store.list(user.id)];
       const asked: Promise<unknown>[] = which === "of all" ? [...writes, ...reads] : writes;
       for (const one of asked) {
         one.catch(() => took.push(performance.now() - start));
@@ -315,7 +313,7 @@ test("servers that share a cluster share ids, revisions and what was read", { sk
     a.id - b.id
   );
   assert.deepEqual(tasks.map(({ id }) => id), Array.from({ length: 30 }, (_, i) => i + 1));
-  for (const store of stores) assert.deepEqual((await store.list(user.id, ALL)).tasks, tasks);
+  for (const store of stores) assert.deepEqual((await store.list(user.id)).tasks, tasks);
   const [task = assert.fail()] = tasks;
   const changes = await Promise.all(
     stores.map((store) => store.update(user.id, task, { done: true })),
@@ -327,7 +325,7 @@ test("a long list is as it was at one moment", { skip }, async (t) => {
   const { store, user, fates, prefix } = await open(t);
   await store.add(user.id, TASK);
   await fill(prefix, user.id, 2500);
-  const before = await store.list(user.id, ALL);
+  const before = await store.list(user.id);
   assert.deepEqual([before.total, before.tasks.at(-1)?.id], [2501, 2501]);
   const other = await EtcdStore.open(`etcd://${memberOf(cluster)}`, prefix);
   const change = async () => {
@@ -339,20 +337,20 @@ test("a long list is as it was at one moment", { skip }, async (t) => {
     response.end(await pass());
   };
   fates.push(answered, changed);
-  assert.deepEqual(await store.list(user.id, ALL), before);
+  assert.deepEqual(await store.list(user.id), before);
   assert.equal(fates.length, 0);
 
   // If etcd is compacted meanwhile, that moment can no longer be read, so another one is.
   const compacted: Fate = async (pass, response) => {
     await change();
-    const { revision } = await other.list(user.id, ALL);
+    const { revision } = await other.list(user.id);
     const body = JSON.stringify({ revision: `${revision}` });
     await fetch(`http://${memberOf(cluster)}/v3/kv/compaction`, { method: "POST", body });
     response.end(await pass());
   };
   fates.push(answered, compacted);
-  const after = await store.list(user.id, ALL);
-  assert.deepEqual(after, await other.list(user.id, ALL));
+  const after = await store.list(user.id);
+  assert.deepEqual(after, await other.list(user.id));
   assert.ok(after.revision > before.revision);
 });
 
@@ -432,7 +430,7 @@ test("a removed user's tasks are gone, and their space is free", { skip }, async
   assert.equal(await store.removeUser(user), true);
   assert.equal(await count(`${prefix}task/`), 0);
   assert.equal(await store.get(user.id, task.id), undefined);
-  assert.deepEqual(await store.list(user.id, ALL), { tasks: [], total: 0, revision: 0 });
+  assert.deepEqual(await store.list(user.id), { tasks: [], total: 0, revision: 0 });
   assert.equal(await store.add(user.id, TASK), undefined);
   assert.equal(await store.update(user.id, task, { title: "y" }), undefined);
   assert.equal(await store.remove(user.id, task), false);
@@ -469,7 +467,7 @@ test(
       return store.update(user.id, task, i % 2 === 0 ? { done: true } : { title: "x".repeat(i) });
     }));
     assert.ok(changed.every(Boolean));
-    const left = (await stores[0]?.list(user.id, ALL))?.tasks ?? assert.fail();
+    const left = (await stores[0]?.list(user.id))?.tasks ?? assert.fail();
     assert.equal(left.length, 24);
     const size = left.reduce((sum, task) => sum + sizeOf(task), 0);
     assert.equal(await sizeIn(prefix, user.id), size);

@@ -11,7 +11,7 @@ import { setImmediate } from "node:timers/promises";
 import { SqliteStore } from "../../lib/store/sqlite/store.ts";
 import { Unavailable } from "../../lib/store/store.ts";
 import { newFile, NO_SQLITE } from "../tools/files.ts";
-import { add, addMany, addUser, HASH, page } from "../tools/stores.ts";
+import { add, addMany, addUser, HASH } from "../tools/stores.ts";
 
 /** The file, opened without the store. */
 async function look(t: TestContext, file: string) {
@@ -57,7 +57,7 @@ promises("a write that fails has no effect, and says so", async (t, file) => {
   }
   const waited = performance.now() - began;
   assert.ok(waited > 4900 && waited < 8000, `${waited} ms`);
-  assert.deepEqual((await page(store, owner)).tasks, [task]);
+  assert.deepEqual((await store.list(owner)).tasks, [task]);
   db.exec("COMMIT");
   assert.equal((await add(store, owner)).id, task.id + 1);
   assert.equal(await store.user("b"), undefined);
@@ -71,7 +71,7 @@ promises("a write waits for another server's, whatever happens to the clock", as
   const now = Date.now;
   t.mock.method(Date, "now", () => now() + 3_600_000); // as if the clock were set
   for (let i = 0; i < 10; i++) await setImmediate();
-  assert.equal((await page(store, owner)).total, 0); // nobody else waits
+  assert.equal((await store.list(owner)).total, 0); // nobody else waits
   db.exec("COMMIT");
   assert.equal((await writing).id, 1);
 });
@@ -177,7 +177,7 @@ promises("a damaged file is refused, and noticed while it is in use", async (t, 
     file,
     Buffer.concat([whole.subarray(0, 4 * size), randomBytes(whole.length - 4 * size)]),
   );
-  await assert.rejects(page(inUse, owner), (error) => {
+  await assert.rejects(inUse.list(owner), (error) => {
     assert.ok(error instanceof Unavailable);
     assert.match(error.message, /^cannot use .*: it is damaged; restore a backup$/);
     return true;

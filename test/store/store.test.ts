@@ -9,7 +9,6 @@ import { type Cluster, NO_ETCD, startCluster } from "../tools/etcd.ts";
 import { newFile, NO_SQLITE } from "../tools/files.ts";
 import type { Kind } from "../tools/stores.ts";
 import { fieldPromises } from "./suite/fields.ts";
-import { filterPromises } from "./suite/filters.ts";
 import { lastingPromises } from "./suite/lasting.ts";
 import { listPromises } from "./suite/lists.ts";
 import { taskPromises } from "./suite/tasks.ts";
@@ -53,7 +52,6 @@ const KINDS: Kind[] = [
 for (const kind of KINDS) {
   taskPromises(kind);
   fieldPromises(kind);
-  filterPromises(kind);
   listPromises(kind);
   userPromises(kind);
   if (kind.lasts) lastingPromises(kind);

@@ -1,13 +1,14 @@
-// Lists take turns: none waits for a short one, and after a long one others go first.
+// What a query finds; and lists take turns: none waits for a short one, and after a long one others
+// go first.
 
 import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { MemoryStore } from "../../lib/store/memory.ts";
-import type { Query } from "../../lib/store/select.ts";
 import { Unavailable } from "../../lib/store/store.ts";
-import { Lists } from "../../lib/todo/lists.ts";
+import { Lists, type Order, type Query } from "../../lib/todo/lists.ts";
+import { add, addUser, idsOf } from "../tools/stores.ts";
 
 const QUERY: Query = { filter: {}, order: "id", offset: 0, limit: 1 };
 const CLIENT = { address: "", until: Infinity, gone: false };
@@ -60,4 +61,67 @@ test("a list whose client has gone, or waited too long, is not read", async () =
   go();
   await Promise.all([first, ...dropped, last]);
   assert.deepEqual(read, ["a", "a"]);
+});
+
+/** Tasks with these titles, and a function that asks for a part of them. */
+async function listOf(titles: readonly string[]) {
+  const store = new MemoryStore();
+  const { id } = await addUser(store, "a");
+  for (const [i, title] of titles.entries()) await add(store, id, { title, done: i % 2 === 0 });
+  const lists = new Lists(store);
+  const ask = (query: Partial<Query> = {}) =>
+    lists.read(id, { ...QUERY, limit: Infinity, ...query }, CLIENT);
+  return { ask, store, id };
+}
+
+test("a page is the next `limit` tasks that pass, after `offset`", async () => {
+  const { ask } = await listOf(["x", "y", "y", "x", "y", "y", "x", "y", "y"]);
+  const filters = [{}, { done: "true" }, { title_prefix: "y" }, { title_prefix: "no" }];
+  for (const filter of [...filters, { q: "Y", done: "false" }]) {
+    const { tasks: passing, total, revision } = await ask({ filter });
+    assert.equal(total, passing.length);
+    for (const order of ["id", "-id"] as const) {
+      const all = order === "id" ? passing : passing.toReversed();
+      for (const offset of [0, 1, 2, 4, 8, 9, 10, 1e17]) {
+        for (const limit of [1, 2, 5, 9, 10, 100, Infinity]) {
+          const part = await ask({ filter, order, offset, limit });
+          const name = `${JSON.stringify(filter)} ${order}: ${limit} after ${offset}`;
+          const tasks = all.slice(offset, offset + limit);
+          assert.deepEqual(part, { tasks, total, revision }, name);
+        }
+      }
+    }
+  }
+});
+
+test("a list comes in the order asked for", async () => {
+  const titles = ["b", "a", "B", "", "é", "a", "😀", "\uffff", "a\0"];
+  const { ask } = await listOf(titles);
+  const rows: [order: Order, titles: string[]][] = [
+    ["id", titles],
+    ["-id", titles.toReversed()],
+    ["title", titles.toSorted()], // by UTF-16 code units
+    ["-title", titles.toSorted().toReversed()],
+  ];
+  for (const [order, expected] of rows) {
+    const { tasks } = await ask({ order });
+    assert.deepEqual(tasks.map(({ title }) => title), expected, order);
+    const ids = idsOf(tasks.filter(({ title }) => title === "a"));
+    assert.deepEqual(ids, order === "title" || order === "id" ? [2, 6] : [6, 2]);
+    const found = await ask({ order, filter: { q: "A" } });
+    assert.deepEqual(found.tasks, tasks.filter(({ title }) => title.startsWith("a")));
+  }
+});
+
+test("a search in a long text lets others go on, and sees one moment", async () => {
+  const { ask, store, id } = await listOf(Array.from({ length: 150 }, () => "한".repeat(21_000)));
+  const found = ask({ filter: { q: "한" } });
+  let turns = 0;
+  const isOver = found.then(() => true);
+  while (!await Promise.race([isOver, setImmediate(false)])) {
+    if (turns++ < 10) await store.remove(id, await store.get(id, 100 + turns) ?? assert.fail());
+  }
+  assert.ok(turns > 20, `${turns}`);
+  assert.equal((await found).total, 150);
+  assert.equal((await ask()).total, 140);
 });

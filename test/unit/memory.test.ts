@@ -6,7 +6,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { Full, sizeOf, type Store, type Task, TooLarge } from "../../lib/store/store.ts";
-import { add, addUser, all, HASH, page, task } from "../tools/stores.ts";
+import { add, addUser, all, HASH, task } from "../tools/stores.ts";
 import { ON_NODE } from "../tools/start.ts";
 
 const ROOM = 100_000; // as sizeOf counts
@@ -43,13 +43,13 @@ test("all accounts together may take as much as there is", async () => {
 test("a full store reads, changes and deletes, and gives no number to what it refuses", async () => {
   const { store, a } = await small();
   const tasks = await fill(store, a.id);
-  const { revision } = await page(store, a.id);
+  const { revision } = await store.list(a.id);
   await assert.rejects(add(store, a.id, { description }), Full);
   const [first = assert.fail(), ...rest] = tasks;
   const longer = { description: description.repeat(3) };
   await assert.rejects(store.update(a.id, first, longer), Full);
   assert.deepEqual(await all(store, a.id), tasks);
-  assert.equal((await page(store, a.id)).revision, revision);
+  assert.equal((await store.list(a.id)).revision, revision);
   const done = await store.update(a.id, first, { done: true }) ?? assert.fail();
   assert.equal(done.revision, revision + 1);
   assert.equal(await store.remove(a.id, done), true);

@@ -1,7 +1,6 @@
 // Reads to-do lists in etcd. A list is one range of keys, in the order of the ids.
 
-import { type Query, select } from "../select.ts";
-import { INITIAL, type Part, type Task } from "../store.ts";
+import { INITIAL, type List, type Task } from "../store.ts";
 import { type Cluster, soon } from "./cluster.ts";
 import type { Keys } from "./keys.ts";
 import { Compacted } from "./refusals.ts";
@@ -32,32 +31,31 @@ export class Lists {
     this.writes = new Writes(cluster, keys);
   }
 
-  async list(owner: string, query: Query): Promise<Part> {
+  async list(owner: string, most = Infinity): Promise<List> {
     const by = soon();
-    const { tasks, revision } = await this.#whole(owner, by).catch((error) => {
-      if (error instanceof Compacted) return this.#whole(owner, by); // once more, as it is now
+    return await this.#list(owner, most, by).catch((error) => {
+      if (error instanceof Compacted) return this.#list(owner, most, by); // as it is now
       throw error;
     });
-    return { ...select(tasks, query), revision };
   }
 
-  /** Reads a whole list, page by page, as it is at one moment. */
-  async #whole(owner: string, by: number) {
+  /** Reads a list page by page, as it is at one moment. */
+  async #list(owner: string, most: number, by: number): Promise<List> {
     const tasks: Task[] = [];
-    let [revision, moment] = [0, 0];
-    for (let missing = true; missing;) {
+    let [moment, revision, total] = [0, 0, 0];
+    do {
       const rest = this.keys.tasks(owner, tasks.at(-1)?.id);
       const { revision: now, found: [list, page] } = await this.cluster.read(
         by,
         range(this.keys.list(owner), { revision: moment }),
-        range(rest, { revision: moment, limit: PAGE }),
+        range(rest, { revision: moment, limit: Math.min(PAGE, most - tasks.length) }),
       );
       moment ||= now;
       revision = list?.pairs[0]?.revision ?? 0;
+      total ||= page?.count ?? 0; // of the first page: it counts all
       for (const pair of page?.pairs ?? []) tasks.push(taskOf(pair));
-      missing = (page?.count ?? 0) > (page?.pairs.length ?? 0);
-    }
-    return { tasks, revision };
+    } while (tasks.length < Math.min(most, total));
+    return { tasks, total, revision };
   }
 
   async read(owner: string, ids: readonly number[]): Promise<Task[]> {

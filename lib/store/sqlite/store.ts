@@ -7,8 +7,7 @@ import type { Step } from "./tables.ts";
 import { addTask, getTask, listOf, readTasks, removeTask, updateTask } from "./tasks.ts";
 import { addUser, findUser, removeUser, updateUser } from "./users.ts";
 import { Writes } from "./writes.ts";
-import { type Query, select } from "../select.ts";
-import type { Store, Task, TaskFields, User, UserFields } from "../store.ts";
+import type { List, Store, Task, TaskFields, User, UserFields } from "../store.ts";
 
 /** A store in a file, which several servers on a machine may share. */
 export class SqliteStore implements Store {
@@ -27,9 +26,8 @@ export class SqliteStore implements Store {
     return new SqliteStore(await openFile(file, versions));
   }
 
-  async list(owner: string, query: Query) {
-    const { tasks, revision } = listOf(this.#file.db, Number(owner));
-    return { ...select(tasks, query), revision };
+  async list(owner: string, most?: number): Promise<List> {
+    return listOf(this.#file.db, Number(owner), most);
   }
 
   async read(owner: string, ids: readonly number[]): Promise<Task[]> {

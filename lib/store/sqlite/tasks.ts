@@ -3,12 +3,15 @@
 
 import type { Database, Row } from "./database.ts";
 import { renew } from "./users.ts";
-import { ListFull, MOST_IN_LIST, sizeOf, type Task, type TaskFields } from "../store.ts";
+import { type List, ListFull, MOST_IN_LIST, sizeOf } from "../store.ts";
+import type { Task, TaskFields } from "../store.ts";
 
 /** The fields that a client may set: each has a column. */
 const FIELDS = ["title", "done", "description"] as const;
 
 const TASK = `SELECT id, revision, ${FIELDS.join(", ")} FROM tasks`;
+const LIST = `SELECT listRevision, (SELECT count(*) FROM tasks WHERE owner = users.id) AS total
+  FROM users WHERE id = ?`;
 const INSERT = `INSERT INTO tasks (owner, revision, ${FIELDS.join(", ")})
   VALUES (?, ?, ${FIELDS.map(() => "?").join(", ")}) RETURNING id`;
 const UPDATE = `UPDATE tasks SET revision = ?, ${FIELDS.map((name) => `${name} = ?`).join(", ")}
@@ -22,14 +25,13 @@ const toTask = ({ id, revision, title, done, description }: Row): Task => ({
   description: `${description}`,
 });
 
-/** An owner's whole list, in the order of ids, and its revision. */
-export function listOf(db: Database, owner: number) {
-  return db.read(() => ({
-    tasks: db.all(`${TASK} WHERE owner = ? ORDER BY id`, owner).map(toTask),
-    revision: Number(
-      db.get("SELECT listRevision FROM users WHERE id = ?", owner)?.["listRevision"] ?? 0,
-    ),
-  }));
+/** An owner's list, or its first `most` tasks. A limit of -1 is none. */
+export function listOf(db: Database, owner: number, most = -1): List {
+  return db.read(() => {
+    const { listRevision, total } = db.get(LIST, owner) ?? {};
+    const tasks = db.all(`${TASK} WHERE owner = ? ORDER BY id LIMIT ?`, owner, most).map(toTask);
+    return { tasks, total: Number(total ?? 0), revision: Number(listRevision ?? 0) };
+  });
 }
 
 /** Those of these tasks that an owner has, in the order of `ids`. */

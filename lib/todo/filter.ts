@@ -1,10 +1,11 @@
 // What a list can be filtered by. A new filter is one more row here.
 
-import type { Task } from "./store.ts";
+import type { Task } from "../store/store.ts";
+import { fold } from "./fold.ts";
 
 interface Kind {
-  /** The form of a value, as a pattern and in words. */
-  readonly form: RegExp;
+  /** The form of a value, as a check and in words. */
+  readonly form: Pick<RegExp, "test">;
   readonly mustBe: string;
   /** Returns the check whether a task passes, for a value of that form. */
   test(value: string): (task: Task) => boolean;
@@ -29,10 +30,11 @@ export const FILTERS = {
   },
   q: {
     ...TEXT,
+    form: { test: (value: string) => TEXT.form.test(fold(value)) }, // a letter may become 18
     test: (value) => {
-      const text = value.toLowerCase();
+      const text = fold(value);
       return ({ title, description }) =>
-        title.toLowerCase().includes(text) || description.toLowerCase().includes(text);
+        fold(title).includes(text) || fold(description).includes(text);
     },
   },
 } satisfies Readonly<Record<string, Kind>>;
