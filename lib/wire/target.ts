@@ -88,10 +88,13 @@ export function boundTo(address: AddressInfo | string | object | null): string {
 export function namesOf(host: string, publicUrl?: string): (name: string) => boolean {
   if (!isLoopback(host)) return () => true;
   const own = publicUrl && new URL(publicUrl).hostname;
-  const isName = /^(\[.*\]|[\d.]+|(.+\.)?localhost\.?)(:\d*)?$/i;
   return (authority) =>
-    isName.test(authority) || authority.toLowerCase().replace(/\.?(:\d*)?$/, "") === own;
+    isAddress(authority) || authority.toLowerCase().replace(/\.?(:\d*)?$/, "") === own;
 }
+
+/** Whether an authority has an address or localhost instead of a name that somebody registered. */
+export const isAddress = (authority: string) =>
+  /^(\[.*\]|[\d.]+|(.+\.)?localhost\.?)(:\d*)?$/i.test(authority);
 
 /** Whether a host, or the one of a URL, is a loopback address: only this machine can reach it. */
 export const isLoopback = (host: string) =>

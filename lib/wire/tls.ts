@@ -11,6 +11,7 @@ import type { AddFields } from "./exchanges.ts";
 import { TlsError } from "./listen.ts";
 import { printReply } from "./send.ts";
 import { LIMITS, type Limits } from "./server.ts";
+import { isAddress } from "./target.ts";
 
 const HANDSHAKE_MS = 10_000;
 const PLAIN_HTTP = new HttpError(400, "this port speaks HTTPS; begin the URL with https:");
@@ -130,7 +131,6 @@ function renew(server: Server, files: TlsFiles): void {
 
 const addressOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${remotePort}`;
 
-const strictTransport: AddFields = (_, reply) => ({
-  ...reply,
-  fields: { ...reply.fields, ...STRICT_TRANSPORT },
-});
+/** Not for localhost or an address: that would lock plain HTTP on every other port, too. */
+const strictTransport: AddFields = ({ headers: { host = "localhost" } }, reply) =>
+  isAddress(host) ? reply : { ...reply, fields: { ...reply.fields, ...STRICT_TRANSPORT } };

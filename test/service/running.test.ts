@@ -1,11 +1,11 @@
 // What lib/wire/README.md shows for running the server is run, or parsed as its program would.
 
 import assert from "node:assert/strict";
-import { execFile, execFileSync, spawn, spawnSync } from "node:child_process";
+import { execFile, execFileSync, spawn, type SpawnOptions, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, existsSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, writeFileSync } from "node:fs";
 import process from "node:process";
-import { test } from "node:test";
+import { test, type TestContext } from "node:test";
 import { promisify } from "node:util";
 import { runInNewContext } from "node:vm";
 import { readOptions } from "../../lib/options.ts";
@@ -30,6 +30,20 @@ function kill(pid: number): void {
 }
 const words = (line: string) => line.trim().split(/\s+/);
 
+/** Starts a server with a command of several processes. Resolves with its URL when it listens. */
+async function listening(t: TestContext, command: string[], options: SpawnOptions) {
+  const [program = "", ...args] = command;
+  const child = spawn(program, args, { ...options, stdio: "pipe", detached: true });
+  t.after(() => child.pid && kill(-child.pid));
+  let out = "";
+  for await (const chunk of child.stdout.iterator({ destroyOnReturn: false })) {
+    out += chunk;
+    if (out.includes("Listening")) break;
+  }
+  const [, url = ""] = /Listening on (\S+)/.exec(out) ?? [];
+  return { child, url };
+}
+
 test("HTTPS: the certificate is made, the server takes it, curl trusts it", {
   skip: without("openssl") || without("curl"),
 }, async (t) => {
@@ -40,7 +54,8 @@ test("HTTPS: the certificate is made, the server takes it, curl trusts it", {
   const [openssl = "", node = ""] = making?.text.split("\n") ?? [];
   execFileSync("sh", ["-c", openssl], { cwd, stdio: "ignore" });
   const args = words(node.split("server.ts ")[1] ?? "");
-  assert.deepEqual(readOptions(args, {})?.tls, { cert: "todo.crt", key: "todo.key" });
+  const { cert, key } = readOptions(args, {})?.tls ?? {};
+  assert.deepEqual([cert?.text, key?.text], ["todo.crt", "todo.key"]);
   const files = args.map((word) => word.startsWith("todo.") ? `${cwd}/${word}` : word);
   const { port } = await start(t, files.map((word) => word === "5443" ? "0" : word));
   const curl = asking?.text.trim().replace("curl", `curl -sS --connect-to ::127.0.0.1:${port}`) ??
@@ -126,15 +141,16 @@ test("systemd: the unit starts the server with flags that exist, and waits for i
   for (const line of unit.split("\n")) assert.match(line, /^(\[\w+\]|[A-Z]\w+=.+|)$/);
 });
 
-test("npm ci installs what npm start needs, with NODE_ENV=production too", async (t) => {
+test("npm ci && npm start works in a copy of the project, with NODE_ENV=production too", async (t) => {
   const cwd = await newFolder(t);
-  for (const name of ["package.json", "package-lock.json", ".npmrc"]) {
-    copyFileSync(new URL(name, ROOT), `${cwd}/${name}`);
+  for (const name of ["package.json", "package-lock.json", ".npmrc", "server.ts", "lib"]) {
+    cpSync(new URL(name, ROOT), `${cwd}/${name}`, { recursive: true });
   }
   const env = { ...process.env, NODE_ENV: "production" };
   const options = ["--prefer-offline", "--ignore-scripts", "--no-audit"];
   await promisify(execFile)("npm", ["ci", ...options], { cwd, env });
-  assert.ok(existsSync(`${cwd}/node_modules/tsx`));
+  const { url } = await listening(t, words("npm start -- --port 0 --quiet"), { cwd, env });
+  assert.equal((await fetch(new URL(`${BASE}/openapi.json`, url))).status, 200);
 });
 
 test("a container has every file that the server needs, and its flags", () => {
@@ -172,21 +188,13 @@ for (const command of ["npm start -- --port 0", "npx -y tsx@4.23.15 server.ts --
   test(`a signal to the first process ends the server: ${command}`, {
     skip: process.platform !== "linux" && "parents are read from /proc",
   }, async (t) => {
-    const [program = "", ...args] = words(command);
     const { npm_lifecycle_event: _, ...env } = process.env;
-    const child = spawn(program, args, { cwd: ROOT, env, detached: true });
-    t.after(() => child.pid && kill(-child.pid));
-    let out = "";
-    for await (const chunk of child.stdout) {
-      out += chunk;
-      if (out.includes("Listening")) break;
-    }
+    const { child, url } = await listening(t, words(command), { cwd: ROOT, env });
     // The server has the same standard error, so that ends with it.
     const ended = once(child.stderr.resume(), "close");
     child.kill("SIGTERM");
     await once(child, "exit");
     await ended;
-    const [, url = ""] = /Listening on (\S+)/.exec(out) ?? [];
     await assert.rejects(fetch(url), /fetch failed/);
   });
 }
@@ -196,16 +204,9 @@ test("a server that an npm script leaves in the background goes on without it", 
 }, async (t) => {
   const script = "node --import tsx server.ts --port 0 --quiet & read line";
   const env = { ...process.env, npm_lifecycle_event: "npx", npm_lifecycle_script: script };
-  const child = spawn("sh", ["-c", script], { cwd: ROOT, env, detached: true });
-  t.after(() => child.pid && kill(-child.pid));
-  let out = "";
-  for await (const chunk of child.stdout.iterator({ destroyOnReturn: false })) {
-    out += chunk;
-    if (out.includes("Listening")) break;
-  }
+  const { child, url } = await listening(t, ["sh", "-c", script], { cwd: ROOT, env });
   child.stdin.end();
   await once(child, "exit");
-  const [, url = ""] = /Listening on (\S+)/.exec(out) ?? [];
   const address = new URL(`${BASE}/openapi.json`, url);
   for (const start = performance.now(); performance.now() - start < 2500;) { // two looks
     assert.equal((await fetch(address)).status, 200);

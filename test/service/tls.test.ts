@@ -12,6 +12,7 @@ import { test, type TestContext } from "node:test";
 import * as tls from "node:tls";
 import { selfSigned } from "../tools/certificate.ts";
 import {
+  type Ask,
   ask,
   BASE,
   BEHIND,
@@ -96,11 +97,12 @@ test("flags and variables have the same effect, and every uri begins with https"
   assert.match(`${page.headers["link"]}`, new RegExp(`^<${server.origin}/`));
 });
 
-test("every response over TLS has Strict-Transport-Security, others do not", async (t) => {
-  const server = await start(t, [], FILES);
+test("under a name, responses over TLS have Strict-Transport-Security, others do not", async (t) => {
+  const args = ["--public-url", "https://todo.example"];
+  const server = await start(t, args, { ...FILES, TODO_PASSWORD: "correct horse" });
   const plain = await startBehind(t, "https://todo.example");
-  const { etag = "" } = (await ask(server, "GET /tasks/1")).headers;
-  const rows: [line: string, options: Parameters<typeof ask>[2], status: number][] = [
+  const { etag = "" } = (await ask(server, "GET /tasks/1", BEHIND)).headers;
+  const rows: [line: string, options: Ask, status: number][] = [
     ["GET /tasks/1", {}, 200],
     ["HEAD /tasks/1", {}, 200],
     ["GET /tasks/1", { headers: { "If-None-Match": etag } }, 304],
@@ -114,15 +116,25 @@ test("every response over TLS has Strict-Transport-Security, others do not", asy
     ["GET /tasks", { headers: { Expect: "tea" } }, 417],
   ];
   for (const [line, options, status] of rows) {
-    const answer = await ask(server, line, options);
+    const headers = { Host: "todo.example", ...options.headers };
+    const answer = await ask(server, line, { ...BEHIND, ...options, headers });
     assert.equal(answer.status, status);
     assert.equal(answer.headers["strict-transport-security"], HSTS, line);
-    const without = await ask(plain, line, { ...BEHIND, ...options });
+    const without = await ask(plain, line, { ...BEHIND, ...options, headers });
     assert.equal(without.headers["strict-transport-security"], undefined, line);
+  }
+});
+
+test("localhost and addresses get no Strict-Transport-Security, in any form", async (t) => {
+  const server = await start(t, [], FILES);
+  const forms = ["localhost", "LOCALHOST.", "todo.localhost", "127.0.0.1", "192.0.2.1", "[::1]"];
+  for (const Host of forms.flatMap((form) => [form, `${form}:${server.port}`])) {
+    const { status, headers } = await ask(server, "GET /tasks/1", { headers: { Host } });
+    assert.deepEqual([status, headers["strict-transport-security"]], [200, undefined], Host);
   }
   const malformed = await (await dial(t, server.port, "NOT HTTP\r\n\r\n")).closed;
   assert.match(malformed, /^HTTP\/1.1 400 Bad Request\r\n/);
-  assert.match(malformed, new RegExp(`^Strict-Transport-Security: ${HSTS}\r$`, "mi"));
+  assert.doesNotMatch(malformed, /^Strict-Transport-Security/mi);
 });
 
 /** Tries a handshake. Returns the version and protocol agreed on, or the code of the error. */
