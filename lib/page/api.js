@@ -5,8 +5,8 @@ const API = new URL("todo/api/v1.0/", location.origin + location.pathname);
 export const TASKS = `${API}tasks`;
 const USERS = `${API}users`;
 
-// The texts of a task, and all of it that can be changed. Whatever shows, sends, compares or keeps
-// a task goes through one of the two, so that no field is forgotten.
+// Whatever shows, sends, compares or keeps a task goes through one of these, so that no field is
+// forgotten.
 export const TEXTS = ["title", "description"];
 export const FIELDS = [...TEXTS, "done"];
 
@@ -58,56 +58,53 @@ export class Service {
   async list(uri, { tag, signal } = {}) {
     const { status, fields, content } = await this.#ask("GET", uri, { tag, signal });
     if (status === 304) return undefined;
-    if (!Array.isArray(content.tasks)) throw new Problem(0, STRANGER);
-    for (const task of content.tasks) this.#known.add(task.uri);
-    const links = [...(fields.get("Link") ?? "").matchAll(/<(.*?)>; rel="(.*?)"/g)]; // RFC 8288
-    return {
-      uri,
-      tasks: content.tasks,
-      tag: fields.get("ETag"),
-      total: Number(fields.get("X-Total-Count") ?? content.tasks.length),
-      links: Object.fromEntries(links.map(([, address, relation]) => [relation, address])),
-    };
+    const { tasks } = content;
+    if (!Array.isArray(tasks)) throw new Problem(0, STRANGER);
+    for (const task of tasks) this.#known.add(task.uri);
+    const links = {}; // RFC 8288
+    for (
+      const [, address, relation] of (fields.get("Link") ?? "").matchAll(/<(.*?)>; rel="(.*?)"/g)
+    ) {
+      links[relation] = address;
+    }
+    const total = Number(fields.get("X-Total-Count") ?? tasks.length);
+    return { uri, tasks, tag: fields.get("ETag"), total, links };
   }
 
   /** Adds a task. If a response was lost, it looks for the task before it sends it again. */
   async add(content) {
     const name = JSON.stringify(content);
-    const known = new Set(this.#known);
+    const known = this.#lost.get(name) ?? new Set(this.#known);
+    const find = async () => {
+      const query = new URLSearchParams({ title_prefix: /^.{0,50}/su.exec(content.title)[0] });
+      const { tasks } = await this.list(`${TASKS}?${query}`);
+      return tasks.find((task) => !known.has(task.uri) && isLike(task, content));
+    };
+    let task;
     try {
-      const saved = await this.#findLost(name, content);
-      if (saved) return saved;
-      const added = taskOf(await this.#ask("POST", TASKS, { content }));
-      for (const uris of [this.#known, this.#lost.get(name)]) uris?.add(added.uri);
-      return added;
+      task = this.#lost.has(name) && await find();
+      task ||= taskOf(await this.#ask("POST", TASKS, { content }));
     } catch (problem) {
       if (problem.isRefusal) throw problem;
-      if (!this.#lost.has(name)) this.#lost.set(name, known);
-      try {
-        const saved = await this.#findLost(name, content);
-        if (saved) return saved;
-      } catch {
+      this.#lost.set(name, known);
+      task = await find().catch(() => {
         problem.isUnsure = true;
-      }
-      throw problem;
+      });
+      if (!task) throw problem;
     }
-  }
-
-  /** The task that an earlier try has left, if it has. */
-  async #findLost(name, content) {
-    const known = this.#lost.get(name);
-    if (!known) return undefined;
-    const [start] = /^.{0,50}/su.exec(content.title);
-    const { tasks } = await this.list(`${TASKS}?${new URLSearchParams({ title_prefix: start })}`);
-    const found = tasks.find((task) => !known.has(task.uri) && isLike(task, content));
-    if (found) this.#lost.delete(name);
-    return found;
+    this.#known.add(task.uri);
+    this.#lost.delete(name);
+    return task;
   }
 
   /** Changes a task that is still as it was shown. Otherwise throws how it is `now`. */
   async update(shown, content) {
     const base = await this.#latest(shown);
-    const change = this.#put(base, content);
+    const change = this.#askIfUnchanged("PUT", base, content).then(taskOf).catch((problem) => {
+      // It is as it should be: an earlier response was lost.
+      if (problem.now && isLike(problem.now, content)) return problem.now;
+      throw problem;
+    });
     const failed = () => {
       this.#changes.delete(base);
       return base;
@@ -116,19 +113,17 @@ export class Service {
     return change;
   }
 
-  async #put(base, content) {
-    try {
-      return taskOf(await this.#askIfUnchanged("PUT", base, content));
-    } catch (problem) {
-      // It is as it should be: an earlier response was lost.
-      if (problem.now && isLike(problem.now, content)) return problem.now;
-      throw problem;
-    }
-  }
-
-  /** Deletes a task, likewise. */
+  /** Deletes a task, likewise. It is no problem if it is deleted already. */
   async remove(shown) {
-    return this.#askIfUnchanged("DELETE", await this.#latest(shown));
+    const task = await this.#latest(shown);
+    const send = () => this.#askIfUnchanged("DELETE", task);
+    const again = (problem) => {
+      if (problem.isRefusal) throw problem;
+      return send(); // only the response may be lost
+    };
+    await send().catch(again).catch((problem) => {
+      if (problem.status !== 404) throw problem;
+    });
   }
 
   /** Reads the tag of a task that is as it was shown. A list has one tag for all. */
@@ -198,7 +193,7 @@ async function ask(method, uri, { authorization, content, tag, signal } = {}) {
   if (content) headers.set("Content-Type", "application/json");
   if (tag) headers.set(method === "GET" ? "If-None-Match" : "If-Match", tag);
   const patience = AbortSignal.timeout(20_000); // passwords may queue
-  const request = new Request(uri, {
+  const answer = await send(uri, {
     method,
     headers,
     body: content && JSON.stringify(content),
@@ -208,22 +203,20 @@ async function ask(method, uri, { authorization, content, tag, signal } = {}) {
     cache: "no-store", // nobody's tasks stay on the disk
     redirect: "error",
   });
-  const answer = await send(request);
-  const { ok, status } = answer;
+  const { status } = answer;
   if (status === 304 && tag || status === 204) return answer;
-  if (!ok) throw problemOf(answer);
+  if (status < 200 || status > 299) throw problemOf(answer);
   if (!answer.content) throw new Problem(0, STRANGER);
   return answer;
 }
 
-async function send(request) {
+async function send(uri, request) {
   try {
-    const response = await fetch(request);
-    const { ok, status, headers: fields } = response;
+    const response = await fetch(uri, request);
     const content = await response.json().catch((error) => {
       if (!(error instanceof SyntaxError)) throw error; // it has broken off
     }); // undefined for a proxy's HTML
-    return { ok, status, fields, content };
+    return { status: response.status, fields: response.headers, content };
   } catch { // not a bug: the request is well made
     throw new Problem(0, "The server can’t be reached.");
   }
@@ -243,11 +236,9 @@ function problemOf({ status, fields, content }) {
   if (!error || typeof error !== "string") return new Problem(0, `The server answers ${status}.`);
   if (status === 404) return new Problem(404, "It was deleted elsewhere.");
   const words = sentence(`${message ?? error}`);
-  if (status === 409) return new Problem(409, words, { fields: { username: words } });
-  const named = Object.entries(wrong ?? {}).map((
-    [name, part],
-  ) => [name, sentence(`${name} ${part}`)]);
-  return new Problem(status, words, { fields: Object.fromEntries(named) });
+  const named = status === 409 ? { username: words } : {};
+  for (const name in wrong) named[name] = sentence(`${name} ${wrong[name]}`);
+  return new Problem(status, words, { fields: named });
 }
 
 const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1)}.`.replace("...", "..");

@@ -11,29 +11,31 @@ export const LONG_ENOUGH = 8000;
 const AT_ONCE = 6; // requests: as many as a browser sends to one server
 
 const { summary, deleteDone, deleted, deletedWords, undo, tasks } = parts;
-// Tasks that look deleted, by uri: those that can be brought back, those whose deletion is under
-// way, and those that are deleted but may be on the page that was read last.
-let offered = new Map();
-const going = new Map();
-const gone = new Map();
+const doomed = new Map(); // all tasks that look deleted, by uri
+let offered = []; // those that can be brought back
+let gone = []; // those that are deleted, but may be on the page that was read last
 let origin; // the button that was pressed
 let timer;
 
 const nameOf = (some) => some.length === 1 ? quote(some[0].title) : `${some.length} tasks`;
+const free = (some) => some.forEach(({ uri }) => doomed.delete(uri));
 
-export const looksDeleted = (uri) => [offered, going, gone].some((some) => some.has(uri));
-export const allDeleted = () => [offered, going, gone].flatMap((some) => [...some.values()]);
-export const isDeleting = () => going.size > 0;
+export const looksDeleted = (uri) => doomed.has(uri);
+export const allDeleted = () => [...doomed.values()];
 
 /** The list was read again, without the tasks that are deleted. */
-export const forgetDeleted = () => gone.clear();
+export function forgetDeleted() {
+  free(gone);
+  gone = [];
+}
 
 deleteDone.onclick = () =>
   whileBusy(deleteDone, () => service.list(`${TASKS}?done=true`))
     .then(({ tasks }) => offerUndo(tasks, deleteDone), sayProblem);
 
 undo.onclick = () => {
-  const name = nameOf([...offered.values()]);
+  const name = nameOf(offered);
+  free(offered);
   endOffer();
   (origin.checkVisibility() ? origin : tasks).focus({ preventScroll: true });
   announce(`Undone: ${name}.`);
@@ -47,18 +49,19 @@ undo.onkeydown = (event) => {
 };
 
 /** Makes tasks look deleted. `button` was pressed for it. */
-export function offerUndo(doomed, button) {
-  for (const task of doomed) offered.set(task.uri, task);
-  const name = nameOf([...offered.values()]);
-  deletedWords.textContent = `${name} deleted`;
-  undo.ariaLabel = `Undo: ${name} deleted`;
+export function offerUndo(some, button) {
+  offered.push(...some.filter(({ uri }) => !doomed.has(uri)));
+  if (offered.length === 0) return;
+  for (const task of offered) doomed.set(task.uri, task);
+  deletedWords.textContent = `${nameOf(offered)} deleted`;
+  undo.ariaLabel = `Undo: ${deletedWords.textContent}`;
   deleted.hidden = false;
   origin = button;
   undo.focus({ preventScroll: true });
   tell("changed");
   countDown();
   // Closing the page leaves time for one request. What is wrong is said after that.
-  if (doomed.length === 1) service.readTag(doomed[0]).catch(() => {});
+  if (some.length === 1) service.readTag(some[0]).catch(() => {});
 }
 
 // Time doesn't run out while the keyboard's focus rests on Undo (WCAG 2.2.1).
@@ -70,7 +73,7 @@ function countDown() {
 
 function endOffer() {
   clearTimeout(timer);
-  offered = new Map();
+  offered = [];
   deleted.hidden = true;
   tell("changed");
 }
@@ -85,51 +88,31 @@ function goOn(options) {
 
 /** Deletes the tasks that look deleted. */
 export async function settle() {
-  if (offered.size === 0) return;
-  const doomed = [...offered.values()];
-  for (const task of doomed) going.set(task.uri, task);
+  if (offered.length === 0) return;
+  const queue = offered.values();
   if (document.activeElement === undo) goOn({ preventScroll: true });
   endOffer();
-  summary.ariaBusy = "true";
-  const problems = new Map(); // by task
-  await write(async (service) => {
-    await deleteAll(service, doomed, problems);
-    // Again, because the responses may be lost, not the requests.
-    const unsure = [...problems].filter(([, { isRefusal }]) => !isRefusal).map(([task]) => task);
-    await deleteAll(service, unsure, problems);
-  });
-  for (const { uri } of doomed) going.delete(uri);
-  if (!isDeleting()) summary.ariaBusy = null;
-  tell("changed");
-  const [first, ...more] = problems.keys();
-  if (!first) return;
-  const name = nameOf([first, ...more]);
-  sayProblem([...problems.values()].at(-1), `${name} ${more.length ? "aren’t" : "isn’t"} deleted.`);
-}
-
-/** Deletes tasks, several at a time. It goes on after a failure, but not after many in a row. */
-async function deleteAll(service, doomed, problems) {
-  const queue = doomed.values();
-  let inVain = []; // the problems since the last success
-  const work = async () => {
+  const left = [];
+  let problem; // the last one
+  let inVain = 0; // since the last success
+  const work = async (service) => {
     for (const task of queue) {
-      const problem = inVain.length < 2 * AT_ONCE ? await remove(service, task) : inVain[0];
-      if (problem) {
-        inVain.push(problem);
-        problems.set(task, problem);
-      } else {
-        inVain = [];
-        problems.delete(task);
-        gone.set(task.uri, task);
+      try {
+        if (inVain > 2 * AT_ONCE) throw problem;
+        await service.remove(task);
+        inVain = 0;
+        gone.push(task);
+      } catch (error) {
+        problem = error;
+        inVain++;
+        left.push(task);
       }
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  const all = (service) => Promise.all(Array.from({ length: AT_ONCE }, () => work(service)));
+  await whileBusy(summary, () => write(all));
+  free(left);
+  tell("changed");
+  if (left.length === 0) return;
+  sayProblem(problem, `${nameOf(left)} ${left.length > 1 ? "aren’t" : "isn’t"} deleted.`);
 }
-
-/** Deletes a task. Returns the problem, if there is one. */
-const remove = (service, task) =>
-  service.remove(task).then(
-    () => undefined,
-    (problem) => problem.status === 404 ? undefined : problem, // it is deleted
-  );

@@ -1,28 +1,25 @@
 // Which tasks are shown: all, some, a page of them. The list is read again and again.
 
 import { TASKS } from "./api.js";
-import { forgetDeleted, isDeleting, settle } from "./deletion.js";
+import { forgetDeleted, settle } from "./deletion.js";
 import { clearOutbox, isUnsent } from "./outbox.js";
-import * as poll from "./poll.js";
-import { begin, end, isOpen, service, writes } from "./session.js";
+import { begin, end, isOpen, readNow, readWith, service, writes } from "./session.js";
 import { announce, parts, quote, say } from "./status.js";
 import * as view from "./view.js";
 
-const NONE = { tasks: [], links: {} };
 const { filter, tasks, pages, page: number } = parts;
 
 let wanted; // the address of the page to show
-let seen = NONE; // the page that is shown
 let typing; // a timer
 
 const all = () => new URL(`${TASKS}?per_page=20`);
+
 // The page's own address has the query of its list: Back, reload and links work.
 function addressed() {
   const uri = new URL(TASKS + location.search);
   if (!uri.searchParams.has("per_page")) uri.searchParams.set("per_page", 20);
-  return uri;
+  return uri.href;
 }
-const asked = (name) => new URL(wanted).searchParams.get(name);
 
 filter.onsubmit = (event) => event.preventDefault();
 filter.oninput = () => {
@@ -30,21 +27,25 @@ filter.oninput = () => {
   typing = setTimeout(visitFiltered, 200);
 };
 pages.onsubmit = turnPage;
-poll.readWith(read);
+readWith(read);
 addEventListener("added", ({ detail }) => showAdded(detail));
-addEventListener("popstate", () => isOpen ? visitAddress(addressed()) : service || hideQuery());
+addEventListener("popstate", () => {
+  if (!isOpen) return service || hideQuery();
+  showFilter(addressed());
+  visit(addressed(), "replaceState");
+});
 // A page that is hidden may never run again.
 document.addEventListener("visibilitychange", () => document.hidden && settle());
 
 /** Shows the list of a user, or throws a Problem. */
 export async function open(user) {
   if (service && service.username !== user.username) leave();
-  wanted = addressed().href;
+  wanted = addressed();
   const page = await load(user);
   begin(user);
   if (page) show(page);
   showFilter(wanted);
-  poll.now();
+  readNow();
 }
 
 /** Forgets the list. Tasks that look deleted are deleted. */
@@ -52,7 +53,6 @@ export function leave() {
   settle();
   clearTimeout(typing);
   view.clear();
-  seen = NONE;
   clearOutbox();
   end();
   hideQuery();
@@ -61,13 +61,13 @@ export function leave() {
 const hideQuery = () => history.replaceState(null, "", location.pathname); // it may be private
 
 /** Whether closing the page would lose something. */
-export const isUnsaved = () => isUnsent() || isDeleting() || view.isUnsaved();
+export const isUnsaved = () => writes > 0 || isUnsent() || view.isUnsaved();
 
 /** Shows the page of a new task: the last one, or the first one if the newest come first. */
 async function showAdded({ uri, title }) {
-  let isRead = await poll.now();
-  const { first, prev, next, last } = seen.links;
-  const away = asked("order") ? prev && first : next && last;
+  let isRead = await readNow();
+  const { first, prev, next, last } = view.page.links;
+  const away = view.asked(wanted, "order") ? prev && first : next && last;
   if (away && writes === 0) isRead = await visit(away);
   if (writes > 0 || !isOpen) return; // another page will be shown
   const isMissing = isRead && !view.isShown(uri);
@@ -79,22 +79,17 @@ function visitFiltered() {
   const uri = all();
   for (const [name, value] of new FormData(filter)) value && uri.searchParams.set(name, value);
   // Back undoes a word, not a letter.
-  const isSame = (name) => asked(name) === uri.searchParams.get(name);
-  const isSameWord = asked("q") && isSame("done") && isSame("order");
+  const isSame = (name) => view.asked(wanted, name) === uri.searchParams.get(name);
+  const isSameWord = view.asked(wanted, "q") && isSame("done") && isSame("order");
   visit(uri, isSameWord ? "replaceState" : "pushState");
 }
 
-function visitAddress(uri) {
-  showFilter(uri);
-  return visit(uri, "replaceState");
-}
-
 function showFilter(uri) {
-  const { searchParams } = new URL(uri);
-  const [done, text] = ["done", "q"].map((name) => searchParams.get(name) ?? "");
-  for (const radio of filter.elements.done) radio.checked = radio.value === done;
-  filter.elements.q.value = text;
-  filter.elements.order.checked = searchParams.get("order") === "-id";
+  const { done, q, order } = filter.elements;
+  const chosen = view.asked(uri, "done") ?? "";
+  for (const radio of done) radio.checked = radio.value === chosen;
+  q.value = view.asked(uri, "q");
+  order.checked = view.asked(uri, "order") === order.value;
 }
 
 /** Shows another page, or other tasks. `step` is for the browser's history. */
@@ -104,13 +99,13 @@ async function visit(uri, step = "pushState") {
   const { search } = new URL(uri);
   if (search !== location.search) history[step](null, "", search);
   tasks.ariaBusy = "true";
-  return await poll.now();
+  return await readNow();
 }
 
 async function turnPage(event) {
   event.preventDefault();
   const { value } = event.submitter;
-  const uri = value ? seen.links[value] : new URL(wanted);
+  const uri = value ? view.page.links[value] : new URL(wanted);
   if (!uri) return;
   number.value = number.valueAsNumber; // not 01
   if (!value) uri.searchParams.set("page", number.value);
@@ -122,7 +117,7 @@ async function turnPage(event) {
   announce(tasks.ariaLabel);
 }
 
-/** One round of polling. */
+/** One round of reading. */
 async function read(signal) {
   const page = await load(service, signal);
   if (signal.aborted) return;
@@ -133,7 +128,7 @@ async function read(signal) {
 
 /** The page that is wanted, or the nearest one. Undefined if it is still as it was seen. */
 async function load(user, signal) {
-  const tag = wanted === seen.uri ? seen.tag : undefined;
+  const tag = wanted === view.page.uri ? view.page.tag : undefined;
   let page = await user.list(wanted, { tag, signal }).catch((problem) => {
     if (problem.status !== 400) throw problem; // the page's address may say anything
     showFilter(all());
@@ -146,7 +141,7 @@ async function load(user, signal) {
 }
 
 async function countOpen(user, { uri, links, tasks }, signal) {
-  if (new URL(uri).searchParams.has("done")) return undefined;
+  if (view.asked(uri, "done")) return undefined;
   if (!links.last) return tasks.filter(({ done }) => !done).length;
   const open = new URL(links.last);
   open.searchParams.set("done", "false");
@@ -157,6 +152,5 @@ function show(page) {
   const { search } = new URL(page.uri);
   if (search !== location.search) history.replaceState(null, "", search);
   wanted = page.uri;
-  seen = page;
   view.show(page);
 }

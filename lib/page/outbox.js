@@ -29,7 +29,7 @@ onSubmit(form, () => {
   title.focus();
 });
 
-export const isUnsent = () => isBusy(outbox) || unsent.hasChildNodes() || isTyped(form);
+export const isUnsent = () => unsent.hasChildNodes() || isTyped(form);
 
 export function add(task) {
   waiting.push(task);
@@ -44,23 +44,22 @@ export function clearOutbox() {
 
 async function send() {
   let added;
-  const sendAll = async () => {
-    while (waiting.length > 0) added = await sendOne(waiting.shift()) ?? added;
-  };
-  await whileBusy(outbox, () => write(sendAll));
+  await whileBusy(outbox, () =>
+    write(async () => {
+      while (waiting.length > 0) {
+        const task = waiting.shift();
+        const sender = service;
+        const isHere = () => service?.username === sender.username;
+        try {
+          const saved = await sender.add(task);
+          if (isHere()) added = saved;
+        } catch (problem) {
+          if (!(problem instanceof Problem)) throw problem;
+          if (isHere()) bringBack(task, problem);
+        }
+      }
+    }));
   if (added) tell("added", added);
-}
-
-async function sendOne(task) {
-  const sender = service;
-  const isHere = () => service?.username === sender.username;
-  try {
-    const added = await sender.add(task);
-    if (isHere()) return added;
-  } catch (problem) {
-    if (!(problem instanceof Problem)) throw problem;
-    if (isHere()) bringBack(task, problem);
-  }
 }
 
 /** Puts a task into the form; or below it, while another one is typed. */

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { fileReply } from "../http/file.ts";
 import { path, type Route, route } from "../http/router.ts";
 
-const SCRIPTS = "api app deletion form list outbox poll session status task view".split(" ");
+const SCRIPTS = "api app deletion form list outbox session status task view".split(" ");
 const FILES = ["index.html", "style.css", "icon.svg", ...SCRIPTS.map((name) => `${name}.js`)];
 
 const TYPES: Readonly<Record<string, string>> = {

@@ -7,9 +7,9 @@ import { bringBack } from "./outbox.js";
 import { service, write } from "./session.js";
 import { announce, parts, quote, sayProblem, tell } from "./status.js";
 
-// A run of characters that begins with an address. Marks of a sentence may follow in it.
-const RUN = /(\bhttps?:\/\/[^\s<>"。、，；：！？「」（）]+)/i;
-const MARKS = ".,;:!?'’”[](";
+// An address. Brackets belong to it in pairs, and no mark of a sentence is its end.
+const ADDRESS =
+  /(\bhttps?:\/\/(?:[^\s<>"()。、，；：！？「」（）]|\([^\s<>"()]*\))+(?<![.,;:!?'’”[\]]))/i;
 
 export class Row {
   element = parts.row.content.cloneNode(true).firstElementChild;
@@ -22,7 +22,7 @@ export class Row {
   #task; // as it is shown
   #base; // as it was when editing began, or at the last save
   #sent; // the texts that are being saved
-  #heldUntil = 0; // for a tick to be undone
+  #untick; // a timer, while a tick can be undone
 
   constructor(task) {
     this.#box.onchange = () => this.#tick();
@@ -42,7 +42,7 @@ export class Row {
     this.#part("cancel").onclick = () => this.#cancel();
     this.#editor.querySelector(".delete").onclick = () => {
       this.#cancel(); // which asks before it throws text away
-      if (this.#editor.hidden) offerUndo([this.#task], this.#delete);
+      if (!this.isOpen) this.#delete.click();
     };
     this.show(task);
   }
@@ -53,39 +53,47 @@ export class Row {
 
   /** Whether the row must stay, even if it isn't in the list. */
   get isHeld() {
-    return this.isOpen || isBusy(this.element) || isBusy(this.#editor) ||
-      performance.now() < this.#heldUntil;
-  }
-
-  /** Whether its editor is open. */
-  get isOpen() {
-    return !this.#editor.hidden;
-  }
-
-  /** It need not stay any more. */
-  release() {
-    this.#heldUntil = 0;
+    return this.isOpen || this.#untick || isBusy(this.element) || isBusy(this.#editor);
   }
 
   /** Whether closing the page would lose something. */
   get isUnsaved() {
-    return isBusy(this.#editor) || this.isOpen && isTyped(this.#editor);
+    return this.isOpen && isTyped(this.#editor);
+  }
+
+  /** Whether its editor is open. If the row has the focus, it stays in the row. */
+  get isOpen() {
+    return !this.#editor.hidden;
+  }
+
+  set isOpen(open) {
+    const hadFocus = this.element.contains(document.activeElement);
+    this.#view.hidden = open;
+    this.#editor.hidden = !open;
+    if (hadFocus && !open) this.#edit.focus();
   }
 
   /** Shows the task as it is now. What is being typed stays. */
   show(task) {
     // An object that reads the same stays: it has its tag, and changes under way begin at it.
     if (this.#task && isLike(task, this.#task)) return;
-    const { title, done } = this.#task = task;
+    this.#task = task;
     for (const name of TEXTS) {
       const shown = this.#part(name);
       if (shown.textContent !== task[name]) shown.replaceChildren(...linked(task[name]));
     }
-    this.element.classList.toggle("done", done);
-    if (!isBusy(this.element)) this.#box.checked = done;
-    this.#box.ariaLabel = quote(title);
-    this.#edit.ariaLabel = `Edit ${quote(title)}`;
-    this.#delete.ariaLabel = `Delete ${quote(title)}`;
+    this.element.classList.toggle("done", task.done);
+    if (!isBusy(this.element)) this.#box.checked = task.done;
+    const name = quote(task.title);
+    this.#box.ariaLabel = name;
+    this.#edit.ariaLabel = `Edit ${name}`;
+    this.#delete.ariaLabel = `Delete ${name}`;
+  }
+
+  /** It need not stay any more. */
+  release() {
+    clearTimeout(this.#untick);
+    this.#untick = undefined;
   }
 
   async #tick() {
@@ -98,8 +106,11 @@ export class Row {
     }
     this.#box.checked = this.#task.done;
     // Whatever the filter, the row stays long enough to undo the tick.
-    this.#heldUntil = performance.now() + LONG_ENOUGH;
-    setTimeout(tell, LONG_ENOUGH + 100, "changed");
+    this.release();
+    this.#untick = setTimeout(() => {
+      this.release();
+      tell("changed");
+    }, LONG_ENOUGH);
   }
 
   async #sendTick() {
@@ -115,32 +126,36 @@ export class Row {
       for (const field of this.#fields) field.value = this.#task[field.name];
       this.#begin(this.#task);
     }
-    this.#showOnly(this.#editor);
+    this.isOpen = true;
     this.#fields[0].focus();
   }
 
   /** From now on, changes are to this task and to these texts. */
-  #begin(base, texts = this.#fields.map(({ value }) => value)) {
+  #begin(base, texts = this.#texts()) {
     this.#base = base;
     this.#fields.forEach((field, i) => field.defaultValue = texts[i]);
+  }
+
+  #texts() {
+    return this.#fields.map(({ value }) => value);
   }
 
   /** Closes the editor. Asks, if what was typed would be lost. */
   #cancel() {
     const isSaved = isBusy(this.#editor)
-      ? this.#fields.every(({ value }, i) => value === this.#sent[i])
+      ? `${this.#texts()}` === `${this.#sent}`
       : !isTyped(this.#editor);
     if (isSaved || confirm("Throw away what you have typed?")) this.#close();
   }
 
   #close() {
     clearErrors(this.#editor);
-    this.#showOnly(this.#view, this.#edit);
+    this.isOpen = false;
     tell("changed");
   }
 
   async #save() {
-    const texts = this.#sent = this.#fields.map(({ value }) => value); // typing may go on
+    const texts = this.#sent = this.#texts(); // typing may go on
     const all = textsIn(this.#editor);
     // Only what was typed: a field can't show a line break in a title.
     const changes = changesIn(this.#editor);
@@ -152,12 +167,12 @@ export class Row {
       this.#begin(saved, texts);
       announce("Saved.");
     } catch (problem) {
-      this.#showOnly(this.#editor);
+      this.isOpen = true;
       if (problem.status !== 404) throw problem;
       bringBack(all, problem);
       return this.#close();
     }
-    if (!this.#editor.hidden && !isTyped(this.#editor)) this.#close();
+    if (this.isOpen && !isTyped(this.#editor)) this.#close();
   }
 
   /** Returns the task as it is then; nothing if editing goes on. */
@@ -169,72 +184,52 @@ export class Row {
       const { now: theirs } = problem;
       if (!theirs) throw problem;
       this.show(theirs);
-      this.#showOnly(this.#editor);
+      this.isOpen = true;
       const whole = { ...base, ...changes };
       const mine = Object.fromEntries(FIELDS.map((name) => [name, whole[name]]));
-      const choice = await choose({ mine, theirs });
+      const choice = await choose(mine, theirs);
       // Mine, as it was shown, replaces only this version.
       return choice === "mine" ? this.#saveOrChoose(theirs, mine) : choice && theirs;
     }
-  }
-
-  /** Shows one part. If the focus was in the row, it goes to `control`. */
-  #showOnly(part, control) {
-    const hadFocus = this.element.contains(document.activeElement);
-    for (const one of [this.#view, this.#editor]) one.hidden = one !== part;
-    if (hadFocus) control?.focus();
   }
 }
 
 /** A text as nodes, with a link for each address in it. */
 const linked = (text) =>
-  text.split(RUN).flatMap((run, i) => {
-    const length = i % 2 === 0 ? 0 : lengthOf(run); // between two addresses
-    const [href, rest] = [run.slice(0, length), run.slice(length)];
-    if (!href) return rest;
+  text.split(ADDRESS).map((run, i) => {
+    if (i % 2 === 0) return run; // between two addresses
     const link = document.createElement("a");
     // noreferrer: doesn't name this page
-    Object.assign(link, { href, textContent: href, rel: "noreferrer", target: "_blank" });
-    return [link, rest];
+    return Object.assign(link, {
+      href: run,
+      textContent: run,
+      rel: "noreferrer",
+      target: "_blank",
+    });
   });
 
-/** The length of the address in a run: no mark is its end, and brackets belong to it in pairs. */
-function lengthOf(run) {
-  let [length, open] = [0, 0];
-  for (let i = run.indexOf("//") + 2; i < run.length && open >= 0; i++) {
-    if (run[i] === "(") open++;
-    if (run[i] === ")") open--;
-    if (open >= 0 && !MARKS.includes(run[i])) length = i + 1;
-  }
-  return length;
-}
-
 /** Shows two versions. Resolves with the choice: "mine", "theirs", or "" for neither yet. */
-function choose(versions) {
+function choose(mine, theirs) {
   const { conflict } = parts;
-  const read = ({ done, ...texts }) => ({ ...texts, done: done ? "Done" : "Open" });
-  const [mine, theirs] = [versions.mine, versions.theirs].map(read);
   for (const name of FIELDS) {
-    for (const [id, own, other] of [["mine", mine, theirs], ["theirs", theirs, mine]]) {
-      parts[id].querySelector(`.${name}`).replaceChildren(...marked(own[name], other[name]));
-    }
+    const wordsOf = ({ [name]: value }) => name === "done" ? value ? "Done" : "Open" : value;
+    const show = (id, task, other) =>
+      parts[id].querySelector(`.${name}`).replaceChildren(...marked(wordsOf(task), wordsOf(other)));
+    show("mine", mine, theirs);
+    show("theirs", theirs, mine);
   }
   conflict.returnValue = ""; // which Escape leaves, or sets
   conflict.showModal();
   return new Promise((resolve) => conflict.onclose = () => resolve(conflict.returnValue));
 }
 
-/** A text as nodes. What begins to differ from another text, and ends to, is marked. */
+/** A text as nodes. Words that another text doesn't have are marked. */
 function marked(text, other) {
-  const [mine, theirs] = [text, other].map((text) => text.split(/(\s+)/));
-  let start = 0;
-  while (start < mine.length && mine[start] === theirs[start]) start++;
-  let end = 0;
-  while (
-    end < mine.length - start && end < theirs.length - start &&
-    mine.at(-end - 1) === theirs.at(-end - 1)
-  ) end++;
-  const mark = document.createElement("mark");
-  mark.textContent = mine.slice(start, mine.length - end).join("");
-  return [mine.slice(0, start).join(""), mark, mine.slice(mine.length - end).join("")];
+  const known = new Set(other.split(/\s+/));
+  return text.split(/(\s+)/).map((word, i) => {
+    if (i % 2 === 1 || known.has(word)) return word;
+    const mark = document.createElement("mark");
+    mark.textContent = word;
+    return mark;
+  });
 }

@@ -6,11 +6,11 @@ import { parts } from "./status.js";
 import { Row } from "./task.js";
 
 const { count, tasks, empty, pages, page: number, of, deleteDone } = parts;
+const NONE = { tasks: [], links: {} };
 
-let page; // as it was read, with the number of its tasks that are `open`
+/** The page that is shown: as it was read, with the number of its tasks that are `open`. */
+export let page = NONE;
 const rows = new Map(); // by the uri of the task
-
-const numberOf = (uri) => Number(new URL(uri).searchParams.get("page") ?? 1);
 
 addEventListener("changed", draw);
 
@@ -27,13 +27,13 @@ export function show(read) {
 
 /** Forgets everything. */
 export function clear() {
-  page = undefined;
+  page = NONE;
   rows.clear();
   tasks.replaceChildren();
 }
 
 function draw() {
-  if (!page) return;
+  if (page === NONE) return;
   drawRows();
   drawPages();
   drawCount();
@@ -43,14 +43,16 @@ function draw() {
 function drawRows() {
   const uris = new Set(page.tasks.map(({ uri }) => uri));
   for (const [uri, row] of rows) {
+    const { element } = row;
     const isDeleted = looksDeleted(uri) && !row.isOpen;
     if (isDeleted) row.release();
     const isOver = !uris.has(uri) && !row.isHeld;
-    row.element.hidden = isOver || isDeleted;
-    const hadFocus = row.element.hidden && row.element.contains(document.activeElement);
-    if (hadFocus) tasks.focus({ preventScroll: true });
+    element.hidden = isOver || isDeleted;
+    if (element.hidden && element.contains(document.activeElement)) {
+      tasks.focus({ preventScroll: true });
+    }
     if (!isOver) continue;
-    row.element.remove();
+    element.remove();
     rows.delete(uri);
   }
   let last;
@@ -64,7 +66,7 @@ function drawRows() {
 
 function drawPages() {
   const { links, uri } = page;
-  const [at, last] = [uri, links.last ?? uri].map(numberOf);
+  const [at, last] = [uri, links.last ?? uri].map((uri) => asked(uri, "page") ?? 1);
   pages.hidden = !links.last;
   for (const button of pages.querySelectorAll("[value]")) {
     button.ariaDisabled = !links[button.value]; // `disabled` would lose the focus
@@ -76,7 +78,7 @@ function drawPages() {
 }
 
 function drawCount() {
-  const [done, text] = ["done", "q"].map((name) => new URL(page.uri).searchParams.get(name));
+  const [done, text] = ["done", "q"].map((name) => asked(page.uri, name));
   // What looks deleted is not counted: on this page and, of the tasks of any text, on others.
   const here = new Map(page.tasks.map((task) => [task.uri, task]));
   const less = allDeleted().map((task) => here.get(task.uri) ?? task)
@@ -93,3 +95,6 @@ function drawCount() {
   // Only tasks that are seen can be deleted.
   deleteDone.hidden = text || done === "false" || total <= (open ?? 0);
 }
+
+/** What the query of an address says. */
+export const asked = (uri, name) => new URL(uri).searchParams.get(name);

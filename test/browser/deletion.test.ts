@@ -12,6 +12,7 @@ import {
   signIn,
   story,
   storyThrough,
+  timePasses,
   titles,
   untilServer,
 } from "../tools/stories.ts";
@@ -30,12 +31,14 @@ story("a task is deleted with one's own changes, even those under way", async (s
   await browser.press("Delete “Learn Python”");
   assert.deepEqual(await shown(), ["Buy groceries"]);
   await count("1 task");
+  await timePasses();
   await untilServer(async () => (await titles(server)).length === 1);
-  await browser.latency(1000);
+  await browser.latency(500);
   await browser.click(await box("Buy groceries"));
   await browser.press("Delete “Buy groceries”");
   assert.deepEqual(await shown(), []);
   await browser.sees("Nothing to do.");
+  await timePasses();
   await untilServer(async () => (await titles(server)).length === 0);
 
   await ask(server, "POST /tasks", { content: { title: "Milk" } });
@@ -44,6 +47,7 @@ story("a task is deleted with one's own changes, even those under way", async (s
   await browser.keys(KEY.enter, KEY.escape); // while it is saved
   await browser.press("Delete “Milk”");
   assert.deepEqual(await shown(), []);
+  await timePasses();
   await untilServer(async () => (await titles(server)).length === 0);
   await browser.latency(0);
   await count("0 tasks");
@@ -76,6 +80,7 @@ story("nothing moves when a task is deleted, but the rows below it", async (serv
   await browser.press("Delete “Task 4”");
   await browser.sees("“Task 4” deleted");
   assert.equal(await place("Task 3"), before);
+  await timePasses();
   await browser.seesNo("“Task 4” deleted");
   assert.equal(await place("Task 3"), before);
 });
@@ -118,6 +123,7 @@ storyThrough(
       if (line.endsWith("/30") || lost++ % 5 === 0) return Boolean(response.destroy());
       return false;
     };
+    await timePasses();
     await said("“Task 30” isn’t deleted. The server can’t be reached.");
     await count("21 tasks, 20 open");
     assert.equal((await titles(server)).length, 21);
@@ -126,6 +132,7 @@ storyThrough(
 
     proxy.answer = (line, response) => line.startsWith("DELETE") && Boolean(response.destroy());
     await browser.press("Delete “Task 3”");
+    await timePasses();
     await said("“Task 3” isn’t deleted. The server can’t be reached.");
     await box("Task 3");
   },
@@ -137,6 +144,7 @@ storyThrough("a deletion whose response is lost is a deletion", async (proxy, se
   let lost = 0;
   proxy.lose = (line) => line.startsWith("DELETE") && lost++ === 0 ? "all" : undefined;
   await browser.press("Delete “Buy groceries”");
+  await timePasses();
   await untilServer(async () => (await titles(server)).length === 1);
   await untilServer(() => Promise.resolve(proxy.asked.includes("GET /tasks/1")));
   await browser.until("!summary.ariaBusy");

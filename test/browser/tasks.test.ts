@@ -16,6 +16,7 @@ import {
   signIn,
   story,
   taskOf,
+  timePasses,
   titles,
   untilServer,
   value,
@@ -62,6 +63,7 @@ story("add, edit, tick, delete, undo", async (server) => {
   assert.equal(await focus(), "Delete “Buy groceries”");
   await browser.press("Delete “Learn Python”");
   assert.equal((await titles(server)).length, 3); // for nobody knows yet
+  await timePasses();
   await untilServer(async () => (await titles(server)).length === 2);
   await count("2 tasks");
   assert.deepEqual(await shown(), ["Buy groceries", "Read two books"]);

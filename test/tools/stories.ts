@@ -38,8 +38,31 @@ export async function taskOf(server: Server, id: number): Promise<Task> {
   return ((await ask(server, `GET /tasks/${id}`)).json as { task: Task }).task;
 }
 
-/** Runs before the page's own scripts: notes what the policy forbids, and what moves by itself. */
-const WATCH = `window.violations = [];
+/**
+ * Runs before the page's own scripts: notes what the policy forbids, and what moves by itself, and
+ * keeps the times that the page waits for.
+ */
+const WATCH = `{
+    const { setTimeout, clearTimeout } = window;
+    const waits = new Map();
+    window.setTimeout = (act, ms, ...args) => {
+      const id = setTimeout(() => end(), ms);
+      const end = () => {
+        window.clearTimeout(id);
+        act(...args);
+      };
+      if (ms >= 1000) waits.set(id, end);
+      return id;
+    };
+    window.clearTimeout = (id) => {
+      clearTimeout(id);
+      waits.delete(id);
+    };
+    window.endWaits = () => {
+      for (const [id, end] of [...waits]) if (waits.has(id)) end();
+    };
+  }
+  window.violations = [];
   window.shifts = 0;
   addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
     violations.push(violatedDirective + " " + blockedURI));
@@ -85,6 +108,7 @@ export async function leave(): Promise<void> {
   await browser.turnTo(first);
   await browser.open("data:,");
   await browser.cdp("Emulation.setEmulatedMedia", { features: [], media: "" });
+  await browser.touch(false);
   await browser.console();
   await browser.requests();
 }
@@ -131,6 +155,9 @@ export function storyThrough(
     await tell(proxy, server);
   }, provokes);
 }
+
+/** As if so much time went by that all that the page waits for is over. */
+export const timePasses = () => browser.run("endWaits()");
 
 export async function signIn(username = "miguel", password = "python"): Promise<void> {
   await browser.fill("Username", username);
