@@ -18,6 +18,7 @@ import {
   signIn,
   story,
   taskOf,
+  timePasses,
   titles,
   untilServer,
   value,
@@ -221,6 +222,29 @@ story(
     await untilServer(async () => (await titles(server)).length === 1);
   },
 );
+
+story("where nothing hovers, a row has no words until a tap opens it", async (server) => {
+  await browser.touch(true);
+  await signIn();
+  assert.equal(await browser.run("return matchMedia('(hover: none)').matches"), true);
+  const right = (selector: string) =>
+    browser.run(
+      "return document.querySelector(arguments[0]).getBoundingClientRect().right",
+      selector,
+    );
+  assert.equal(await right("li .text"), await right("#tasks"), "words take room");
+  const words = "return getComputedStyle(document.querySelector('li .actions')).opacity";
+  assert.equal(await browser.run(words), "0");
+  await browser.click(await browser.find('//p[. = "Learn Python"]'));
+  assert.equal(await value("Title"), "Learn Python");
+  const isSeen = `return arguments[0].checkVisibility({ opacityProperty: true })`;
+  for (const name of ["button", "button.cancel", "button.delete"]) {
+    assert.equal(await browser.run(isSeen, await browser.find(`.editor ${name}`)), true, name);
+  }
+  await browser.click(await browser.find(".editor .delete"));
+  await timePasses();
+  await untilServer(async () => (await titles(server)).length === 1);
+});
 
 story("the description is asked for when a task is typed, and nothing moves", async () => {
   await browser.size(1000, 800);

@@ -324,6 +324,11 @@ export class Browser {
     await this.cdp("Emulation.setEmulatedMedia", { features });
   }
 
+  /** Has a finger in place of a mouse, or no more. */
+  async touch(enabled: boolean): Promise<void> {
+    await this.cdp("Emulation.setTouchEmulationEnabled", { enabled });
+  }
+
   /** A PNG of what is seen. */
   async screenshot(): Promise<string> {
     return String(await this.#get("screenshot"));
