@@ -1,21 +1,22 @@
 // The front door: options in, the service started; then it runs until a signal.
 
+import { Console } from "node:console";
 import process from "node:process";
 import { HELP, readOptions, UsageError } from "./lib/options.ts";
 import { startService } from "./lib/service.ts";
 import { Unavailable, Unusable } from "./lib/store/store.ts";
 import { ListenError, onSignal, TlsError } from "./lib/wire/listen.ts";
 import { createLog } from "./lib/wire/log.ts";
+import { output } from "./lib/wire/output.ts";
 
-// If the reader of the output goes away (server.ts | head), the server goes on.
-process.stdout.on("error", () => {});
-process.stderr.on("error", () => {});
+const [stdout, stderr] = [output(process.stdout), output(process.stderr)];
+globalThis.console = new Console({ stdout, stderr });
 
 try {
   const options = readOptions(process.argv.slice(2), process.env);
   if (options === undefined) process.stdout.write(HELP);
   else {
-    const log = options.quiet ? undefined : createLog(process.stdout);
+    const log = options.quiet ? undefined : createLog(stdout);
     const { origin, stop, renew } = await startService(options, { log });
     onSignal(stop, renew);
     console.log(`Listening on ${origin}/ (Ctrl-C stops it)`);

@@ -121,3 +121,28 @@ test("a line after a write is written too, once", async () => {
     assert.deepEqual([...lines.matchAll(/GET (\S+)/g)].map(([, url]) => url), [url]);
   }
 });
+
+test("while nobody reads the output, lines beyond 1 MiB are dropped and counted", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let written = "";
+  let take = () => {};
+  const unread = new Writable({
+    write(chunk, _, done) {
+      written += chunk;
+      take = done;
+    },
+  });
+  const log = createLog(unread);
+  const write = (url: string, times = 1) => {
+    for (let i = 0; i < times; i++) log(message({ url }), 200, 0);
+    t.mock.timers.tick(1000);
+  };
+  for (let turn = 0; turn < 30; turn++) write("/".repeat(10_000), 100); // lines of 2,000 bytes
+  assert.ok(unread.writableLength < 1.3 * 1024 * 1024, `${unread.writableLength} bytes`);
+  while (unread.writableLength > 0) take();
+  write("/next");
+  const [, dropped, next] = /\n(\d+) lines were dropped, because nobody read the log\n(.*)\n$/
+    .exec(written) ?? [];
+  assert.equal(written.match(/"GET \/\//g)?.length, 3000 - Number(dropped));
+  assert.match(next ?? "", /"GET \/next HTTP/);
+});
