@@ -9,7 +9,7 @@ import { type Cluster, NO_ETCD, startCluster } from "../tools/etcd.ts";
 import { newFile, NO_SQLITE } from "../tools/files.ts";
 import type { Kind } from "../tools/stores.ts";
 import { fieldPromises } from "./suite/fields.ts";
-import { lastingPromises } from "./suite/lasting.ts";
+import { lastingPromises, sharedPromises } from "./suite/lasting.ts";
 import { listPromises } from "./suite/lists.ts";
 import { taskPromises } from "./suite/tasks.ts";
 import { userPromises } from "./suite/users.ts";
@@ -23,6 +23,7 @@ const KINDS: Kind[] = [
     name: "MemoryStore",
     skip: false,
     lasts: false,
+    shared: false,
     over: 0,
     place: () => Promise.resolve(() => Promise.resolve(new MemoryStore())),
   },
@@ -30,6 +31,7 @@ const KINDS: Kind[] = [
     name: "SqliteStore",
     skip: NO_SQLITE,
     lasts: true,
+    shared: true,
     over: 0,
     async place(t) {
       const file = await newFile(t);
@@ -40,6 +42,7 @@ const KINDS: Kind[] = [
     name: "EtcdStore",
     skip: NO_ETCD,
     lasts: true,
+    shared: true,
     over: 1,
     async place() {
       const { url } = await (cluster ??= startCluster(1));
@@ -55,4 +58,5 @@ for (const kind of KINDS) {
   listPromises(kind);
   userPromises(kind);
   if (kind.lasts) lastingPromises(kind);
+  if (kind.shared) sharedPromises(kind);
 }

@@ -76,6 +76,8 @@ export interface Kind {
   readonly skip: string | false;
   /** Whether a store that is opened again has everything that was there when it was closed. */
   readonly lasts: boolean;
+  /** Whether several servers may have it open at the same place. */
+  readonly shared: boolean;
   /** How many writes at once may make a list larger than it may be. */
   readonly over: number;
   /** Finds a place for a new store, and returns a function that opens a store there. */
@@ -87,7 +89,7 @@ export interface Place {
   readonly store: Store;
   /** Closes the store and opens it again. */
   reopen(): Promise<Store>;
-  /** Opens another store at the same place, as another server does. For kinds that last. */
+  /** Opens another store at the same place, as another server does. For kinds that are shared. */
   another(): Promise<Store>;
   /** Opens a store at a new place. */
   elsewhere(): Promise<Store>;

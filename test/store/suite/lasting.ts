@@ -59,7 +59,10 @@ export function lastingPromises(kind: Kind): void {
     assert.equal(await later.addFirst("a", HASH, [task()]), undefined);
     assert.equal(await later.user("a"), undefined);
   });
+}
 
+/** Makes a test of a store that several servers have open. */
+export function sharedPromises(kind: Kind): void {
   testUsers(kind, "two servers see each other's changes", async (place) => {
     const { store, a } = place;
     const other = await place.another();

@@ -161,7 +161,7 @@ export function taskPromises(kind: Kind): void {
     "a change gives up if others are quicker until its time is over",
     async (place) => {
       const { store, a } = place;
-      const other = kind.lasts ? await place.another() : store;
+      const other = kind.shared ? await place.another() : store;
       const { id } = await add(store, a.id);
       const read = async () => await store.get(a.id, id) ?? assert.fail();
       const client = { until: Infinity, gone: false };

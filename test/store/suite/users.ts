@@ -173,7 +173,7 @@ export function userPromises(kind: Kind): void {
   });
 
   testNew(kind, "of several first users at once, one is added, with the tasks", async (place) => {
-    const stores = [place.store, kind.lasts ? await place.another() : place.store];
+    const stores = [place.store, kind.shared ? await place.another() : place.store];
     const [one = assert.fail()] = stores;
     // A reader that sees the user sees the tasks, too.
     let done = false;
