@@ -2,7 +2,7 @@
 // becomes a response in one place, http/reply.ts.
 
 import { readJson } from "./http/body.ts";
-import type { Account, Call, Client } from "./http/call.ts";
+import { ANYONE, type Authority, type Call, KNOWS_NOBODY } from "./http/call.ts";
 import { checkConditions, clientHas } from "./http/conditional.ts";
 import { unauthorized } from "./http/credentials.ts";
 import type { Fields } from "./http/reply.ts";
@@ -11,17 +11,6 @@ import { RequestClient } from "./wire/client.ts";
 import type { Respond } from "./wire/connection.ts";
 import { readTarget } from "./wire/target.ts";
 
-/** Authenticates requests. Its accounts may have more properties than handlers need. */
-export interface Authority {
-  /** The account whose credentials an Authorization field holds, if any. */
-  authenticate(field: string | undefined, client: Client): Promise<Account | undefined>;
-  /** What `authenticate` returned, as it is now; undefined if it has lost its rights since. */
-  current(account: Account, client: Client): Promise<Account | undefined>;
-}
-
-const ANYONE: Account = { id: "", username: "" };
-const nobody = () => Promise.resolve(undefined);
-const KNOWS_NOBODY: Authority = { authenticate: nobody, current: nobody };
 const LIMIT = { user: 64 * 1024, anyone: 16 * 1024 }; // bytes of content
 
 /**

@@ -9,7 +9,7 @@ import * as tasks from "./todo/tasks.ts";
 import * as users from "./todo/users.ts";
 
 /** Method, path, who may call, handler: a row each, in the order of the tutorial's table. */
-export function routes(store: Store, accounts: Accounts, register: Route["access"]): Route[] {
+export function routes(store: Store, accounts: Accounts, whoRegisters: Route["access"]): Route[] {
   const lists = new Lists(store);
   return [
     route("GET", TASKS, "user", (call) => tasks.getTasks(lists, call)),
@@ -18,7 +18,7 @@ export function routes(store: Store, accounts: Accounts, register: Route["access
     route("PUT", TASK, "user", (call) => tasks.updateTask(store, call)),
     route("PATCH", TASK, "user", (call) => tasks.updateTask(store, call)),
     route("DELETE", TASK, "user", (call) => tasks.deleteTask(store, call)),
-    route("POST", users.USERS, register, (call) => users.createUser(accounts, call)),
+    route("POST", users.USERS, whoRegisters, (call) => users.createUser(accounts, call)),
     route("GET", users.USER, "user", (call: users.OneUser) => users.getUser(accounts, call)),
     route("PUT", users.USER, "user", (call: users.OneUser) => users.updateUser(accounts, call)),
     route("DELETE", users.USER, "user", (call: users.OneUser) => users.deleteUser(accounts, call)),

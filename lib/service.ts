@@ -9,13 +9,13 @@ import { pageRoutes } from "./page/page.ts";
 import { routes } from "./routes.ts";
 import { openStore } from "./store/open.ts";
 import { Accounts } from "./todo/accounts.ts";
-import { fill, refuseKnownPassword } from "./todo/first.ts";
+import { addFirstUser, refuseKnownPassword } from "./todo/first.ts";
 import type { Passwords } from "./todo/passwords.ts";
 import { extensions } from "./wire/extensions.ts";
 import { listen } from "./wire/listen.ts";
 import type { Log } from "./wire/log.ts";
 import { type Limits, serve } from "./wire/server.ts";
-import { namesOf } from "./wire/target.ts";
+import { answersFor } from "./wire/target.ts";
 
 /** A service that listens. */
 export interface Service {
@@ -44,13 +44,13 @@ export async function startService(
   const { https, addFields } = await extensions(options, limits);
   const store = await openStore(options.db, options.etcdUser);
   const accounts = new Accounts(store, passwords);
-  await fill(accounts, options);
+  await addFirstUser(accounts, options);
   await refuseKnownPassword(accounts, options);
 
   // These rows read their files now: later, perhaps no descriptor is free.
   const files = [openApiRoute(), ...pageRoutes()];
   const table = [...routes(store, accounts, registration), ...files];
-  const isOurs = namesOf(host, publicUrl);
+  const isOurs = answersFor(host, publicUrl);
   const app = createApp(table, accounts, { publicUrl, guide: guide(publicUrl), isOurs });
   const serving = { log, addFields, keepAlive, limits, server: https?.server };
   const { server, stop } = serve(explained(app), serving);

@@ -16,6 +16,20 @@ export interface Client {
   readonly gone: boolean;
 }
 
+/** Authenticates requests. Its accounts may have more properties than handlers need. */
+export interface Authority {
+  /** The account whose credentials an Authorization field holds, if any. */
+  authenticate(field: string | undefined, client: Client): Promise<Account | undefined>;
+  /** What `authenticate` returned, as it is now; undefined if it has lost its rights since. */
+  current(account: Account, client: Client): Promise<Account | undefined>;
+}
+
+/** Whoever calls a route that is open to anyone. */
+export const ANYONE: Account = { id: "", username: "" };
+const nobody = () => Promise.resolve(undefined);
+/** For tables in which every route is open to anyone. */
+export const KNOWS_NOBODY: Authority = { authenticate: nobody, current: nobody };
+
 /** A request as values, and what a handler may do with the rest of it. */
 export interface Call<P = unknown, U extends Account = Account> {
   /** The parameters in the path. */

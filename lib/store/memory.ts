@@ -2,19 +2,18 @@
 // deno-lint-ignore-file require-await -- the interface asks for promises
 
 import { randomUUID } from "node:crypto";
-import { getHeapStatistics } from "node:v8";
 import { Full, ListFull, MOST_IN_LIST, sizeOf } from "./store.ts";
 import type { List, Store, Task, TaskFields, User, UserFields } from "./store.ts";
 
 /** A user and their list. */
 interface Owner {
   user: User;
-  tasks: Task[]; // in the order of their ids
+  readonly tasks: Task[]; // in the order of their ids
   size: number; // of all tasks
   revision: number; // of the last change of a task
 }
 
-/** A store that starts empty. */
+/** A store that starts empty. All users and tasks together may take `most`, as `sizeOf` counts. */
 export class MemoryStore implements Store {
   readonly epoch = randomUUID().slice(0, 8);
   readonly #byName = new Map<string, Owner>();
@@ -24,8 +23,7 @@ export class MemoryStore implements Store {
   #lastId = 0; // of a task; both only grow, so that no number is given twice
   #revision = 0;
 
-  /** All users and tasks together may take `most`, as `sizeOf` counts. */
-  constructor(most = mostInHeap()) {
+  constructor(most = Infinity) {
     this.#most = most;
   }
 
@@ -36,10 +34,8 @@ export class MemoryStore implements Store {
 
   async read(owner: string, ids: readonly number[]): Promise<Task[]> {
     const wanted = new Set(ids);
-    const found = new Map<number, Task>();
-    for (const task of this.#byId.get(owner)?.tasks ?? []) {
-      if (wanted.has(task.id)) found.set(task.id, task);
-    }
+    const tasks = this.#byId.get(owner)?.tasks.filter(({ id }) => wanted.has(id));
+    const found = new Map(tasks?.map((task) => [task.id, task]));
     return ids.flatMap((id) => found.get(id) ?? []);
   }
 
@@ -53,22 +49,20 @@ export class MemoryStore implements Store {
   }
 
   async update(ownerId: string, task: Task, changes: Partial<TaskFields>) {
-    const owner = this.#ownerOf(ownerId, task);
+    const { owner, at } = this.#find(ownerId, task);
     if (owner === undefined) return undefined;
     const changed = { ...task, ...changes, revision: this.#revision + 1 };
     this.#take(sizeOf(changed) - sizeOf(task), owner);
-    owner.tasks = owner.tasks.map((one) => one.id === task.id ? changed : one);
     owner.revision = ++this.#revision;
-    return changed;
+    return owner.tasks[at] = changed;
   }
 
   async remove(ownerId: string, task: Task): Promise<boolean> {
-    const owner = this.#ownerOf(ownerId, task);
+    const { owner, at } = this.#find(ownerId, task);
     if (owner === undefined) return false;
     this.#take(-sizeOf(task), owner);
-    owner.tasks = owner.tasks.filter(({ id }) => id !== task.id);
     owner.revision = ++this.#revision;
-    return true;
+    return owner.tasks.splice(at, 1).length > 0;
   }
 
   async user(username: string): Promise<User | undefined> {
@@ -117,11 +111,11 @@ export class MemoryStore implements Store {
     return task;
   }
 
-  /** The owner of a task that is still as it was read. */
-  #ownerOf(ownerId: string, { id, revision }: Task): Owner | undefined {
+  /** Where a task stands that is still as it was read. */
+  #find(ownerId: string, { id, revision }: Task) {
     const owner = this.#byId.get(ownerId);
-    const task = owner?.tasks.find((task) => task.id === id);
-    return task?.revision === revision ? owner : undefined;
+    const at = owner?.tasks.findIndex((task) => task.id === id) ?? -1;
+    return { owner: owner?.tasks[at]?.revision === revision ? owner : undefined, at };
   }
 
   /** Counts what is added, or if it is negative, given back. Throws ListFull, Full. */
@@ -133,13 +127,4 @@ export class MemoryStore implements Store {
     if (owner) owner.size += size;
     this.#size += size;
   }
-}
-
-/**
- * Half of the heap, at two bytes a character: requests need the rest. The limit of the heap counts
- * new objects, too: up to 192 MiB of them.
- */
-function mostInHeap(): number {
-  const { heap_size_limit: limit } = getHeapStatistics();
-  return Math.max((limit - 192 * 2 ** 20) / 4, limit / 16);
 }

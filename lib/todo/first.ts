@@ -24,7 +24,7 @@ const TASKS = [
 const NOBODY: Client = { address: "", until: Infinity, gone: false };
 
 /** Gives a new store its first user, with the two tasks. */
-export async function fill(
+export async function addFirstUser(
   accounts: Accounts,
   { user: username, password }: { user: string; password: string },
 ): Promise<void> {

@@ -85,7 +85,7 @@ export function boundTo(address: AddressInfo | string | object | null): string {
  * Tells which names a server that is bound to this host answers for. On a loopback address only
  * itself, because another site's name may lead a browser here (DNS rebinding).
  */
-export function namesOf(host: string, publicUrl?: string): (name: string) => boolean {
+export function answersFor(host: string, publicUrl?: string): (name: string) => boolean {
   if (!isLoopback(host)) return () => true;
   const own = publicUrl && new URL(publicUrl).hostname;
   return (authority) =>

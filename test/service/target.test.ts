@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { test, type TestContext } from "node:test";
 import { HttpError } from "../../lib/http/reply.ts";
-import { boundTo, namesOf, readTarget } from "../../lib/wire/target.ts";
+import { answersFor, boundTo, readTarget } from "../../lib/wire/target.ts";
 import { dial } from "../tools/start.ts";
 
 /** A server that responds with the target it was asked for, and a function to send it lines. */
@@ -173,7 +173,7 @@ test("on a loopback address, the server accepts only its own names; elsewhere an
   ];
   const never = ["localhost.evil", "xlocalhost", ".localhost", "127.0.0.1.evil", "x", "", "evil.7"];
   for (const [host, publicUrl, ours, not] of rows) {
-    const isOurs = namesOf(host, publicUrl);
+    const isOurs = answersFor(host, publicUrl);
     for (const name of [...always, "LocalHost", ...ours]) assert.ok(isOurs(name), name);
     const strangers = host.startsWith("0") || host.startsWith("192") ? not : [...never, ...not];
     for (const name of strangers) assert.ok(!isOurs(name), name);
@@ -181,7 +181,7 @@ test("on a loopback address, the server accepts only its own names; elsewhere an
 });
 
 test("the name that counts is the one in the target, with or without a port", async (t) => {
-  const { ask } = await listen(t, namesOf("127.0.0.1", "http://here"));
+  const { ask } = await listen(t, answersFor("127.0.0.1", "http://here"));
   const rows: [line: string, host: string, ours: boolean][] = [
     ["GET /", "here", true],
     ["GET /", "here:81", true],

@@ -12,7 +12,7 @@ import { basic } from "../../lib/http/credentials.ts";
 import { routes } from "../../lib/routes.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { Accounts } from "../../lib/todo/accounts.ts";
-import { fill } from "../../lib/todo/first.ts";
+import { addFirstUser } from "../../lib/todo/first.ts";
 import { Passwords } from "../../lib/todo/passwords.ts";
 import { serve } from "../../lib/wire/server.ts";
 import {
@@ -129,7 +129,7 @@ test("a flood gets 429, but a user who is signed in at its address stays in", as
 test("after a restart, 30 requests at once with one right password cost one hash", async (t) => {
   const verify = t.mock.method(Passwords.prototype, "verify");
   const store = new MemoryStore();
-  await fill(new Accounts(store), { user: "miguel", password: "python" });
+  await addFirstUser(new Accounts(store), { user: "miguel", password: "python" });
   const accounts = new Accounts(store); // has verified nobody yet
   const { server } = serve(createApp(routes(store, accounts, "anyone"), accounts));
   t.after(() => server.close());

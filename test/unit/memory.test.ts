@@ -147,8 +147,8 @@ test("a task counts for its characters, whatever fields it has", () => {
 
 /** Fills a store with texts of a kind until it is full, and prints how many tasks there are. */
 const FILL = `
-  import { MemoryStore } from "./lib/store/memory.ts";
-  const store = new MemoryStore();
+  import { openStore } from "./lib/store/open.ts";
+  const store = await openStore();
   let tasks = 0;
   try {
     for (let user = 0;; user++) {
