@@ -7,7 +7,6 @@ import { checkConditions, clientHas } from "./http/conditional.ts";
 import { unauthorized } from "./http/credentials.ts";
 import type { Fields } from "./http/reply.ts";
 import { type Route, router } from "./http/router.ts";
-import { RequestClient } from "./wire/client.ts";
 import type { Respond } from "./wire/connection.ts";
 import { readTarget } from "./wire/target.ts";
 
@@ -29,15 +28,15 @@ export function createApp(
 ): Respond {
   const find = router(table, guide);
 
-  return async (request, read) => {
+  return async (request, read, client) => {
     const { headers, method = "" } = request;
-    const client = new RequestClient(request, publicUrl !== undefined);
     const { origin, path, query } = readTarget(request, isOurs); // 400, 421, 431, 501, 505
     const { access, handle, params } = find(method, path); // 404, 405, 501
     const user = access === "anyone"
       ? ANYONE
       : await authority.authenticate(headers.authorization, client); // 429
     if (user === undefined) return unauthorized(headers); // 401, 403
+    if (user !== ANYONE) client.username = user.username;
 
     const call: Call = {
       params,

@@ -9,12 +9,12 @@ import { onceASecond } from "./wire/log.ts";
 /** The same app, but for the store's errors: 409, 413, 503. The operator is told of the last. */
 export function explained(app: Respond): Respond {
   const tell = onceASecond(console.error);
-  return async (request, read) => {
+  return async (request, read, client) => {
     try {
-      return await app(request, read);
+      return await app(request, read, client);
     } catch (error) {
-      const clientHasGone = request.socket.destroyed; // then the error may only say so
-      if (error instanceof Unavailable && !clientHasGone) tell(error.message);
+      // If the client has gone, the error may only say so.
+      if (error instanceof Unavailable && !client.gone) tell(error.message);
       throw toHttp(error);
     }
   };

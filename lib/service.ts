@@ -52,7 +52,8 @@ export async function startService(
   const table = [...routes(store, accounts, registration), ...files];
   const isOurs = answersFor(host, publicUrl);
   const app = createApp(table, accounts, { publicUrl, guide: guide(publicUrl), isOurs });
-  const serving = { log, addFields, keepAlive, limits, server: https?.server };
+  const behindProxy = publicUrl !== undefined;
+  const serving = { log, addFields, keepAlive, behindProxy, limits, server: https?.server };
   const { server, stop } = serve(explained(app), serving);
   const address = await listen(server, options);
   return {

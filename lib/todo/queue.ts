@@ -92,8 +92,7 @@ export class FairQueue {
 }
 
 /** Clients that share their turns: an IPv4 address, or the /56 network of an IPv6 address. */
-export function networkOf(address: string): string {
-  const ip = address.replace(/^::ffff:(?=\d+\.)/i, "");
+export function networkOf(ip: string): string {
   if (!isIPv6(ip)) return ip;
   const zeros = "0:".repeat(9 - ip.split(":").length);
   const groups = ip.replace("::", `:${zeros}`).split(":").slice(0, 4);

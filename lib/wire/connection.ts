@@ -4,19 +4,22 @@ import type { Buffer } from "node:buffer";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { errorReply, type HttpError, type Reply } from "../http/reply.ts";
+import type { RequestClient } from "./client.ts";
 
 const MOST_WAITING = 16; // pipelined requests; then the server reads no more
 const CLOSE = /(?:^|[\s,])close(?:[\s,]|$)/i;
 const SMALL = 64 * 1024; // bytes of unread content that node may read to keep the connection
 
-/** From a request to its reply. `read` reads the content: see `Content`. */
+/** From a request of a client to its reply. `read` reads the content: see `Content`. */
 export type Respond = (
   request: IncomingMessage,
   read: (limit: number) => Promise<Buffer>,
+  client: RequestClient,
 ) => Promise<Reply>;
 
-/** A request and its response. */
+/** A request, who sent it, and its response. */
 export interface Exchange {
+  readonly client: RequestClient;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
 }

@@ -5,6 +5,7 @@ import { Buffer } from "node:buffer";
 import { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { errorReply, type HttpError, type Reply } from "../http/reply.ts";
+import { RequestClient } from "./client.ts";
 import type { Connection, Exchange, Respond } from "./connection.ts";
 import type { Connections } from "./connections.ts";
 import { Content, Contents } from "./content.ts";
@@ -42,7 +43,7 @@ export class Exchanges {
 
   /** One request: waits for its turn, gets the reply, sends and logs it. */
   async handle(respond: Respond, exchange: Exchange): Promise<void> {
-    const { request, response } = exchange;
+    const { request, response, client } = exchange;
     const { socket } = request;
     const connection = this.#connections.of(socket);
     // After a reset, node still parses the bytes that it has read. To respond to them would fail an
@@ -54,7 +55,9 @@ export class Exchanges {
       if (response.socket === null) await this.#waitForTurn(connection, exchange);
       if (socket.destroyed) return;
       connection.refuseBroken(request);
-      this.#finish(connection, exchange, await respond(request, (limit) => content.read(limit)));
+      client.startWaiting();
+      const reply = await respond(request, (limit) => content.read(limit), client);
+      this.#finish(connection, exchange, reply);
     } catch (error) {
       this.#finish(connection, exchange, connection.replyTo(error, request));
     } finally {
@@ -77,20 +80,21 @@ export class Exchanges {
   }
 
   /** Never throws: a failure of one connection ends that connection. */
-  #send({ request, response }: Exchange, own: Reply, close: boolean): void {
+  #send(exchange: Exchange, own: Reply, close: boolean): void {
+    const { request, response, client } = exchange;
     const { socket } = request;
     try {
       const reply = this.#withFields(request, own);
       const sent = socket.destroyed ? 0 : send(response, reply, close ? "close" : this.#keepAlive);
-      if (typeof sent === "number") this.#log(request, reply.status, sent);
-      else sent.then((bytes) => this.#log(request, reply.status, bytes));
+      if (typeof sent === "number") this.#log(client, request, reply.status, sent);
+      else sent.then((bytes) => this.#log(client, request, reply.status, bytes));
       if (reply.chunks === undefined && socket.writableLength === 0) return;
       socket.setTimeout(UNREAD_MS);
       response.once("finish", () => socket.setTimeout(0));
     } catch (error) { // such as a field value that node refuses
       const failure = errorReply(error);
       if (response.headersSent || own.status === 500) socket.destroy();
-      else this.#send({ request, response }, failure, close || own.text === undefined);
+      else this.#send(exchange, failure, close || own.text === undefined);
     }
   }
 
@@ -122,7 +126,7 @@ export class Exchanges {
     const request = new IncomingMessage(socket);
     const reply = this.#withFields(request, error);
     socket.end(printReply(reply));
-    this.#log(request, reply.status, Buffer.byteLength(error.text));
+    this.#log(new RequestClient(request), request, reply.status, Buffer.byteLength(error.text));
     // A reset would take the response from a client that is still sending.
     socket.resume();
     setTimeout(() => socket.destroy(), LINGER_MS).unref();

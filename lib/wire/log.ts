@@ -3,29 +3,33 @@
 import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import type { Writable } from "node:stream";
-import { parseCredentials } from "../http/credentials.ts";
+import type { RequestClient } from "./client.ts";
 
 const TOGETHER_MS = 10; // lines are collected for this long: one write costs more than ten lines
 const LONGEST = 2000; // characters of a line
 const MOST_UNREAD = 1024 * 1024; // bytes that may wait for the log's reader
 
 /** Logs a request, the status of its response, and how many bytes of content the response has. */
-export type Log = (request: IncomingMessage, status: number, bytes: number) => void;
+export type Log = (
+  client: RequestClient,
+  request: IncomingMessage,
+  status: number,
+  bytes: number,
+) => void;
 
 /**
- * A log that writes its lines a moment later. No password is in them. While nobody reads the
- * output, lines are dropped. Later, the log says how many.
+ * A log that writes its lines a moment later. No password is in them, and only names that were
+ * proved. While nobody reads the output, lines are dropped. Later, the log says how many.
  */
 export function createLog(output: Writable): Log {
   let lines = "";
   let time = "";
   let dropped = 0;
-  let latest: { field: string | undefined; user: string } = { field: undefined, user: "-" };
   const flush = () => {
     output.write(lines);
     lines = "";
   };
-  return ({ socket, method, url, httpVersion, headers }, status, bytes) => {
+  return ({ address, username = "-" }, { method, url = "", httpVersion }, status, bytes) => {
     if (output.writableLength > MOST_UNREAD) return void dropped++;
     if (lines === "") {
       setTimeout(flush, TOGETHER_MS);
@@ -33,22 +37,18 @@ export function createLog(output: Writable): Log {
     }
     if (dropped > 0) lines += `${dropped} lines were dropped, because nobody read the log\n`;
     dropped = 0;
-    const { authorization: field } = headers;
-    if (field !== latest.field) latest = { field, user: userId(field) };
-    const user = status === 401 || status === 403 ? "-" : latest.user;
-    const what = method ? quote(`${method} ${url} HTTP/${httpVersion}`) : "-"; // "-": not HTTP
+    const target = url.replace(/^(\w+:\/\/)?[^/?]*@/, "$1"); // a password may be before the @
+    const what = method ? quote(`${method} ${target} HTTP/${httpVersion}`) : "-"; // "-": not HTTP
     const end = ` ${status} ${bytes}\n`;
-    const begin = `${socket.remoteAddress ?? "-"} - ${user} [${time}] "${what}`;
+    const begin = `${word(address)} - ${word(username)} [${time}] "${what}`;
     const whole = begin.slice(0, LONGEST - end.length - 1).replace(/\\x?.?$/, ""); // no half escape
     lines += `${whole}"${end}`;
   };
 }
 
-/** The user-id in an Authorization field, escaped, without spaces; `-` if there is none. */
-function userId(field: string | undefined): string {
-  const user = parseCredentials(field)?.username || "-";
-  return quote(Buffer.from(user).toString("latin1")).replaceAll(" ", "\\x20");
-}
+/** One column: escaped, without spaces; `-` if it is empty. */
+const word = (text: string) =>
+  quote(Buffer.from(text).toString("latin1")).replaceAll(" ", "\\x20") || "-";
 
 /** Escapes as Apache does: each byte that is not printable ASCII, quotes and backslashes. */
 function quote(text: string): string {

@@ -3,6 +3,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerOptions } from "node:http";
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { RequestClient } from "./client.ts";
 import type { Respond } from "./connection.ts";
 import { Connections } from "./connections.ts";
 import { type AddFields, Exchanges } from "./exchanges.ts";
@@ -34,13 +35,15 @@ export interface Serving {
   readonly addFields?: readonly AddFields[];
   /** How many seconds an idle connection stays open. */
   readonly keepAlive?: number | undefined;
+  /** Whether a proxy tells the addresses of clients. */
+  readonly behindProxy?: boolean;
   readonly limits?: Limits | undefined;
   readonly server?: Server | undefined;
 }
 
 /** Passes each request of a server to `respond`. `stop` ends it after the last response. */
 export function serve(respond: Respond, serving: Serving = {}) {
-  const { log = () => {}, addFields = [], keepAlive = 75, limits } = serving;
+  const { log = () => {}, addFields = [], keepAlive = 75, behindProxy, limits } = serving;
   const { server = createServer({ ...LIMITS, ...limits }) } = serving;
   // Otherwise a client that closes its sending side early, as nc does, gets no slow response.
   Object.assign(server, { httpAllowHalfOpen: true });
@@ -51,7 +54,11 @@ export function serve(respond: Respond, serving: Serving = {}) {
   server.on("close", () => clearInterval(timer));
 
   const handler = (respond: Respond) => (request: IncomingMessage, response: ServerResponse) =>
-    exchanges.handle(respond, { request, response });
+    exchanges.handle(respond, {
+      request,
+      response,
+      client: new RequestClient(request, behindProxy),
+    });
   server.on("request", handler(respond));
   server.on("checkContinue", handler(respond));
   server.on("checkExpectation", handler(unexpected));

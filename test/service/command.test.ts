@@ -80,6 +80,25 @@ test("a bug keeps its stack", {
   assert.match(running.err, /^TypeError: a bug\n( +at .*\n)* +at .*service\.ts/m);
 });
 
+test("the log names a user only if the password was right, and the client behind a proxy", async (t) => {
+  const TODO_PASSWORD = "correct horse";
+  const server = await startProcess(t, ["--public-url", "https://todo.example"], { TODO_PASSWORD });
+  const client = { "X-Forwarded-For": "203.0.113.9, ::ffff:192.0.2.7" };
+  const ways: [path: string, password: string, named: string][] = [
+    ["/tasks/1", TODO_PASSWORD, "miguel"],
+    ["/tasks/9", TODO_PASSWORD, "miguel"],
+    ["/users/susan", TODO_PASSWORD, "miguel"],
+    ["/openapi.json", TODO_PASSWORD, "-"], // nobody checks it
+    ["/nowhere", TODO_PASSWORD, "-"],
+    ["/tasks/2", "wrong", "-"],
+  ];
+  for (const [path, password, named] of ways) {
+    const headers = { ...client, Authorization: `Basic ${btoa(`miguel:${password}`)}` };
+    await ask(server, `GET ${path}`, { headers });
+    await server.prints(new RegExp(`^192\\.0\\.2\\.7 - ${named} .* "GET ${BASE}${path} `, "m"));
+  }
+});
+
 test("the log: a line for each request, and none with --quiet", async (t) => {
   const server = await startProcess(t);
   await ask(server, "GET /tasks/1");

@@ -255,7 +255,7 @@ let makeStore: () => Store = () => new MemoryStore();
 let store = makeStore();
 let app = createApp([], new Named(store));
 let origin = "";
-const { server, stop } = serve((request, response) => app(request, response));
+const { server, stop } = serve((...all) => app(...all));
 
 before(async () => {
   await once(server.listen(0, "127.0.0.1"), "listening");

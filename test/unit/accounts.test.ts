@@ -13,6 +13,7 @@ import { routes } from "../../lib/routes.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { Accounts } from "../../lib/todo/accounts.ts";
 import { Passwords } from "../../lib/todo/passwords.ts";
+import { RequestClient } from "../../lib/wire/client.ts";
 
 const client: Client = { address: "127.0.0.1", until: Infinity, gone: false };
 const python = basic({ username: "miguel", password: "python" });
@@ -114,7 +115,7 @@ test("an account that is deleted or changes its password is forgotten at once", 
     };
     const url = "/todo/api/v1.0/users/miguel";
     Object.assign(request, { method, url, httpVersionMajor: 1, httpVersionMinor: 1, headers });
-    assert.equal((await app(request, read)).status, 200);
+    assert.equal((await app(request, read, new RequestClient(request))).status, 200);
     assert.equal(await name(python, { ...client, address: "" }), "miguel");
   }
   assert.deepEqual(verified, ["python", "python", "python"]);

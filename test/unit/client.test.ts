@@ -6,9 +6,9 @@ import { Socket } from "node:net";
 import { test } from "node:test";
 import { RequestClient } from "../../lib/wire/client.ts";
 
-/** The address of a client whose request came from 127.0.0.1 with these header fields. */
-function addressOf(fields: Record<string, string>, behindProxy = true): string {
-  const socket = Object.defineProperty(new Socket(), "remoteAddress", { value: "127.0.0.1" });
+/** The address of a client whose request came from `value` with these header fields. */
+function addressOf(fields: Record<string, string>, behindProxy = true, value = "127.0.0.1") {
+  const socket = Object.defineProperty(new Socket(), "remoteAddress", { value });
   const request = Object.assign(new IncomingMessage(socket), { headers: fields });
   return new RequestClient(request, behindProxy).address;
 }
@@ -33,6 +33,15 @@ test("behind a proxy, the last address in its field is the client's", () => {
   for (const [fields, address] of rows) {
     assert.equal(addressOf(fields), address, JSON.stringify(fields));
   }
+});
+
+test("an IPv4 address is written as such where the server listens to IPv6, too", () => {
+  for (const address of ["::ffff:192.0.2.1", "::FFFF:192.0.2.1"]) {
+    assert.equal(addressOf({}, false, address), "192.0.2.1");
+    assert.equal(addressOf({}, true, address), "192.0.2.1");
+    assert.equal(addressOf({ "x-forwarded-for": address }), "192.0.2.1");
+  }
+  assert.equal(addressOf({}, false, "2001:db8::ffff:1"), "2001:db8::ffff:1");
 });
 
 test("a client cannot choose its address with the field that its proxy leaves alone", () => {

@@ -325,8 +325,6 @@ test("new passwords from one network do not hold up another", async (t) => {
 test("an IPv4 address is a network, and so is the /56 of an IPv6 address", () => {
   const rows: [address: string, network: string][] = [
     ["192.0.2.1", "192.0.2.1"],
-    ["::ffff:192.0.2.1", "192.0.2.1"],
-    ["::FFFF:192.0.2.1", "192.0.2.1"],
     ["2001:db8:1:2:3:4:5:6", "20010db8000100"],
     ["2001:db8:1:ff::", "20010db8000100"],
     ["2001:db8:1:1ff::", "20010db8000101"],

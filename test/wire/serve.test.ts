@@ -24,7 +24,7 @@ import {
 /** Serves `respond` on a free port, in this process. Returns the port and the statuses logged. */
 async function serving(t: TestContext, respond: Respond, keepAlive?: number) {
   const logged: number[] = [];
-  const log = (_: unknown, status: number) => logged.push(status);
+  const log = (_: unknown, __: unknown, status: number) => logged.push(status);
   const { server, stop } = serve(respond, { log, keepAlive });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
