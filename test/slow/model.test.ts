@@ -38,6 +38,9 @@ interface Operation {
   readonly condition?: Condition;
 }
 
+/** A text without case and accents. */
+const plain = (text: string) => text.normalize("NFD").replaceAll("\u0301", "").toLowerCase();
+
 const TITLES = ["a", "ab", "ba", "é", "e\u0301", "😀", "a%"];
 const QUERIES = ["", "", "", "page=1", "page=2&per_page=3", "per_page=1", "page=9", "done=true"];
 QUERIES.push("done=false&page=1&per_page=2", "title_prefix=a", "title_prefix=a&done=false");
@@ -170,11 +173,11 @@ class Model {
     if (refused !== undefined) return refused === 304 ? { status: 304, tagOf } : { status: 412 };
     const given = new URLSearchParams(query);
     const [done, prefix] = [given.get("done"), given.get("title_prefix")];
-    const text = given.get("q")?.toLowerCase() ?? "";
+    const text = plain(given.get("q") ?? "");
     const passing = [...this.tasks].filter(([, task]) =>
       task.owner === operation.user && `${task.done}` === (done ?? `${task.done}`) &&
       task.title.startsWith(prefix ?? "") &&
-      [task.title, task.description].some((one) => one.toLowerCase().includes(text))
+      [task.title, task.description].some((one) => plain(one).includes(text))
     );
     const [number, size] = [Number(given.get("page") ?? 1), Number(given.get("per_page") ?? 30)];
     const paged = given.has("page") || given.has("per_page");
