@@ -188,7 +188,6 @@ over("a file that cannot be used ends the start with one line", async (t, file) 
   lock.exec("BEGIN EXCLUSIVE");
   const rows: [db: string, code: number, line: RegExp][] = [
     [":memory:", 2, /^cannot use :memory:: that is no file; leave --db out .*\n$/],
-    ["", 2, /^the database must be a file: --db tasks.sqlite\n$/],
     [file, 2, /^cannot use .*: it is another program's database; name another file\n$/],
     [`${file}/x`, 2, /^cannot use .*: it must be a file in a folder that exists and .*\n$/],
     [locked, 1, /^cannot use .*: another program keeps it locked; end that one\n$/],

@@ -77,7 +77,7 @@ test("the server goes on while nobody reads its errors, and ends", {
   rmSync(`${folder}/crt`);
   for (let i = 0; i < 60; i++) {
     signal("SIGHUP");
-    const sent = get(`${origin}/`, { rejectUnauthorized: false, agent: false });
+    const sent = get(`${origin}${BASE}/openapi.json`, { rejectUnauthorized: false, agent: false });
     const [response] = await once(sent, "response");
     assert.equal(response.statusCode, 200);
     await once(response.resume(), "end");
