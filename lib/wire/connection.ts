@@ -8,6 +8,7 @@ import type { RequestClient } from "./client.ts";
 
 const MOST_WAITING = 16; // pipelined requests; then the server reads no more
 const CLOSE = /(?:^|[\s,])close(?:[\s,]|$)/i;
+const HEADERS_S = 12; // for a header section that has begun: first node responds with 408
 const SMALL = 64 * 1024; // bytes of unread content that node may read to keep the connection
 
 /** From a request of a client to its reply. `read` reads the content: see `Content`. */
@@ -31,8 +32,8 @@ export class Connection {
   failure: HttpError | undefined;
   readonly #socket: Socket;
   readonly #waiting = new Set<() => void>();
-  #idle = 0; // calls of countIdle in a row
-  #bytesRead = 0; // at the last of them
+  #idle = 0; // calls of isIdleFor in a row
+  #bytesRead = 0; // up to the last reply, or the last of these calls
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -78,13 +79,18 @@ export class Connection {
     this.#idle = 0;
   }
 
-  /** At how many calls in a row it has waited for another request, and no byte of that has come. */
-  countIdle(): number {
-    const { bytesRead } = this.#socket; // 0 on Bun
-    const waits = this.last?.response.writableFinished && bytesRead === this.#bytesRead;
-    this.#idle = waits ? this.#idle + 1 : 0;
+  /** The newest request has its reply: further bytes belong to the next one. */
+  replied(): void {
+    this.#bytesRead = this.#socket.bytesRead; // 0 on Bun
+  }
+
+  /** Called once a second: whether it has waited for another request for more than `most` calls. */
+  isIdleFor(most: number): boolean {
+    if (!this.last?.response.writableFinished) return false;
+    const { bytesRead } = this.#socket;
+    if (bytesRead !== this.#bytesRead) this.#idle = Math.min(0, most - HEADERS_S);
     this.#bytesRead = bytesRead;
-    return this.#idle;
+    return ++this.#idle > most;
   }
 
   /** Throws what the parser found wrong in the content of this request, if anything. */

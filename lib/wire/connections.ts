@@ -41,10 +41,10 @@ export class Connections {
     return this.#server.listening;
   }
 
-  /** Ends connections that were idle at more than `most` calls in a row. */
+  /** Called once a second: ends connections that were idle for more than `most` calls. */
   endIdle(most: number): void {
     for (const [socket, connection] of this.#open) {
-      if (connection.countIdle() > most) socket.destroySoon();
+      if (connection.isIdleFor(most)) socket.destroySoon();
     }
   }
 

@@ -17,7 +17,7 @@ import { printReply, send } from "./send.ts";
 export type AddFields = (request: IncomingMessage, reply: Reply) => Reply;
 
 const MOST_WAITING_IN_ALL = 5000; // pipelined requests on all connections
-const UNREAD_MS = 60_000; // for a client to take the next bytes of a response
+const UNREAD_MS = 30_000; // for a client to take bytes of a response; node may wait twice as long
 const LINGER_MS = 1000; // for a client to read its last response before the connection is gone
 
 /** Handles the requests of all connections. */
@@ -76,6 +76,7 @@ export class Exchanges {
   #finish(connection: Connection, exchange: Exchange, reply: Reply): void {
     if (exchange.response.headersSent) return; // parserFailed has responded
     const goesOn = this.#connections.goOn && connection.goesOn(exchange.request);
+    connection.replied();
     this.#send(exchange, reply, !goesOn);
   }
 

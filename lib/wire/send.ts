@@ -73,6 +73,7 @@ async function sendChunks(
 // Closing while the client is still sending resets the connection, and the client may lose the
 // response. So its data is read and dropped first, for a second at most.
 async function endGently(response: ServerResponse): Promise<void> {
+  response.flushHeaders(); // if there is no content, they are not sent yet
   const signal = AbortSignal.timeout(LINGER_MS);
   await once(response.req.resume(), "close", { signal }).catch(() => {});
   response.end();
