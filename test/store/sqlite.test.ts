@@ -2,15 +2,19 @@
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chmod, readdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { once } from "node:events";
 import { dirname } from "node:path";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
 import { setImmediate } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
 import { SqliteStore } from "../../lib/store/sqlite/store.ts";
 import { Unavailable } from "../../lib/store/store.ts";
 import { newFile, NO_SQLITE } from "../tools/files.ts";
+import { ON_NODE } from "../tools/start.ts";
 import { add, addMany, addUser, HASH } from "../tools/stores.ts";
 
 /** The file, opened without the store. */
@@ -21,9 +25,15 @@ async function look(t: TestContext, file: string) {
   return db;
 }
 
-function promises(promise: string, check: (t: TestContext, file: string) => Promise<void>): void {
-  test(`SqliteStore: ${promise}`, { skip: NO_SQLITE }, async (t) => check(t, await newFile(t)));
+function promises(
+  promise: string,
+  check: (t: TestContext, file: string) => Promise<void>,
+  skip: string | false = NO_SQLITE,
+): void {
+  test(`SqliteStore: ${promise}`, { skip }, async (t) => check(t, await newFile(t)));
 }
+
+const NODE_ONLY = NO_SQLITE || (!ON_NODE && "it runs a script on Node");
 
 /** A store in a new file, with an owner. */
 async function withOwner(t: TestContext, file: string) {
@@ -183,3 +193,60 @@ promises("a damaged file is refused, and noticed while it is in use", async (t, 
     return true;
   });
 });
+
+/** Reads a file all the time: a transaction begins before the one before it ends. */
+const READER = `
+  const { DatabaseSync } = require("node:sqlite");
+  const { parentPort, workerData } = require("node:worker_threads");
+  let [old, next] = [new DatabaseSync(workerData), new DatabaseSync(workerData)];
+  next.exec("BEGIN; SELECT count(*) FROM tasks");
+  parentPort.postMessage("reading");
+  for (;;) {
+    [old, next] = [next, old];
+    next.exec("BEGIN; SELECT count(*) FROM tasks");
+    for (let end = performance.now() + 2; performance.now() < end;);
+    old.exec("COMMIT");
+  }
+`;
+
+promises("the -wal is begun anew, although another program always reads", async (t, file) => {
+  const { store, owner } = await withOwner(t, file);
+  let task = await add(store, owner);
+  const reader = new Worker(READER, { eval: true, workerData: file });
+  t.after(() => reader.terminate());
+  await once(reader, "message");
+  for (let i = 0; i < 600; i++) {
+    const description = `${i}`.repeat(20_000);
+    task = await store.update(owner, task, { description }) ?? assert.fail();
+  }
+  const { size } = await stat(`${file}-wal`);
+  assert.ok(size < 24_000_000, `${size}`); // all changes together are 40 MB
+}, NODE_ONLY);
+
+promises("a file whose first start failed on a full disk can be used later", async (_, file) => {
+  const { url } = import.meta;
+  const first = `
+    import { SqliteStore } from "${new URL("../../lib/store/sqlite/store.ts", url)}";
+    const store = await SqliteStore.open("${file}").catch(({ message }) => console.log(message));
+    await store?.addFirst("a", { password: "", email: "" }, []).catch(() => console.log("later"));
+    if (store) process.kill(process.pid, "SIGKILL");
+  `;
+  const script = `${dirname(file)}/first.mjs`;
+  await writeFile(script, first);
+  const seen = new Set<string>();
+  for (let blocks = 0; blocks < 100; blocks += 12) { // of 512 bytes; no file may be larger
+    const { stdout, stderr } = spawnSync(
+      "sh",
+      ["-c", 'ulimit -f "$1" && shift && exec "$@"', "", `${blocks}`, process.execPath, script],
+      { encoding: "utf8" },
+    );
+    assert.match(stdout, /^(|later\n|cannot use [^\n]*: the disk [^\n]*\n)$/, stderr);
+    seen.add(stdout.split(":").at(-1) ?? "");
+    const store = await SqliteStore.open(file);
+    if (await store.user("a") === undefined) await store.addFirst("a", HASH, []);
+    await add(store, (await store.user("a"))?.id ?? "");
+    store.close();
+    for (const end of ["", "-wal", "-shm"]) await rm(file + end, { force: true });
+  }
+  assert.ok(seen.size > 1 && seen.has(""), [...seen].join()); // some had room
+}, NODE_ONLY);

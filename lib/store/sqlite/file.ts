@@ -15,6 +15,8 @@ import { Database } from "./database.ts";
 import { BadFile, Locked } from "./errors.ts";
 import { newest, type Step, upgrade } from "./tables.ts";
 
+const CHECKPOINT = 100; // changes, after which the log may begin anew
+
 /** The file may have been copied without the log beside it. */
 export class Incomplete extends BadFile {
   constructor(file: string) {
@@ -31,6 +33,7 @@ export class OpenFile {
   readonly #path: string;
   readonly #version: number;
   readonly #places: string;
+  #changes = 0;
   /** SQLite removes the -wal at an exit, whatever its reason, so that `open` must be cleared. */
   readonly #atExit = () => this.close();
 
@@ -94,6 +97,8 @@ export class OpenFile {
   change<T>(work: () => T): T {
     const { db } = this;
     this.#checkPlaces();
+    // SQLite's own checkpoints let the log grow while others always read. This waits for a gap.
+    if (++this.#changes % CHECKPOINT === 0) db.pragma("wal_checkpoint(RESTART)");
     const { wasOpen, done } = db.change(() => {
       if (db.pragma("user_version") !== this.#version) {
         throw new BadFile(
