@@ -140,6 +140,9 @@ storyThrough(
 );
 
 storyThrough("a deletion whose response is lost is a deletion", async (proxy, server) => {
+  // On a connection that has had a response, the browser itself would send a request again.
+  proxy.spoil = (headers) => ({ ...headers, connection: "close" });
+  await browser.reload();
   await signIn();
   let lost = 0;
   proxy.lose = (line) => line.startsWith("DELETE") && lost++ === 0 ? "all" : undefined;

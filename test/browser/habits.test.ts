@@ -16,6 +16,7 @@ import {
   signIn,
   story,
   taskOf,
+  timePasses,
   titles,
   untilServer,
   value,
@@ -126,12 +127,28 @@ for (
   });
 }
 
+story("where fields don't grow with their text, a description still has some lines", async () => {
+  await signIn();
+  await browser.press("Edit “Learn Python”");
+  for (const [selector, lines] of [["#add textarea", 2], [".editor textarea", 3]] as const) {
+    const field = await browser.find(selector);
+    await browser.run("arguments[0].style.fieldSizing = 'fixed'", field); // as in older browsers
+    const seen = await browser.run(
+      `const { paddingBlock, lineHeight } = getComputedStyle(arguments[0]);
+      return (arguments[0].clientHeight - 2 * parseFloat(paddingBlock)) / parseFloat(lineHeight)`,
+      field,
+    );
+    assert.ok(Number(seen) >= lines, `${selector}: ${seen} lines`);
+  }
+});
+
 story("a clock that is set back keeps no row", async (server) => {
   await signIn();
   await choose("Open");
   await browser.click(await box("Learn Python"));
   await browser.run("const now = Date.now; Date.now = () => now() - 3_600_000");
   await untilServer(async () => (await taskOf(server, 2)).done);
+  await timePasses();
   await browser.seesNo("Learn Python");
   await count("1 open");
 });

@@ -219,6 +219,7 @@ story(
     assert.deepEqual(await shown(), ["Buy groceries", "Learn Python"]);
     await browser.click(await browser.find('//p[. = "Learn Python"]'));
     await browser.click(await browser.find(".editor .delete"));
+    await timePasses();
     await untilServer(async () => (await titles(server)).length === 1);
   },
 );

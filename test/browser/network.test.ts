@@ -16,6 +16,7 @@ import {
   story,
   storyThrough,
   taskOf,
+  timePasses,
   titles,
   untilServer,
   value,
@@ -29,6 +30,7 @@ story("the server goes away, is busy, and comes back", async (_, t) => {
   await browser.fill("New task", "While it is away");
   server.child.kill("SIGKILL");
   await server.ended;
+  await timePasses();
   await browser.sees("The server can’t be reached. Trying again…");
   await browser.press("Add");
   await browser.sees("The server can’t be reached. Perhaps it is saved: Add looks for it first.");
@@ -42,6 +44,7 @@ story("the server goes away, is busy, and comes back", async (_, t) => {
 
   const busy = createServer((_, response) => response.writeHead(503, { "Retry-After": 1 }).end());
   await once(busy.listen(server.port, "127.0.0.1"), "listening");
+  await timePasses();
   await browser.sees("The server is busy. Trying again…");
   await browser.press("Add");
   await browser.sees(
@@ -51,6 +54,7 @@ story("the server goes away, is busy, and comes back", async (_, t) => {
   await once(busy.close(), "close");
 
   const again = await start(t, ["--quiet", "--port", `${server.port}`]);
+  await timePasses();
   await browser.seesNo("Trying again…");
   await browser.press("Add");
   await browser.sees("Added “While it is away”.");
@@ -70,18 +74,21 @@ storyThrough(
     };
     for (const status of [404, 431, 500]) {
       all(status);
+      await timePasses();
       await browser.sees(`The server answers ${status}. Trying again…`);
       await browser.click(await box("Buy groceries"));
       await said(`The server answers ${status}.`);
       assert.equal(await isChecked("Buy groceries"), false);
     }
     all(200, { "Content-Type": "text/html" }, "<h1>Sign in to our network</h1>");
+    await timePasses();
     await browser.sees("Something else answered for the server");
     await browser.click(await box("Buy groceries"));
     await said("Something else answered");
     assert.equal(await isChecked("Buy groceries"), false);
     const date = new Date(Date.now() + 60_000).toUTCString();
     all(503, { "Retry-After": date });
+    await timePasses();
     await browser.sees("The server is busy. Trying again…");
     const from = Number(await browser.run("return performance.now()"));
     await browser.until("performance.now() > args[0] + 3000", from);

@@ -23,6 +23,9 @@ const ARGUMENTS = [
   "--no-first-run",
   "--disable-background-networking",
   "--disable-component-update",
+  "--disable-component-extensions-with-background-pages",
+  "--disable-extensions",
+  "--disable-breakpad",
   "--disable-sync",
   "--hide-scrollbars",
   // A mouse: without a screen, Chromium has none, and so nothing to hover with.
