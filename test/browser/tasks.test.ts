@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { ask } from "../tools/start.ts";
 import {
+  announced,
   another,
   box,
   browser,
@@ -61,6 +62,7 @@ story("add, edit, tick, delete, undo", async (server) => {
   await browser.press("Undo: “Buy groceries” deleted");
   await browser.seesNo("” deleted");
   assert.equal(await focus(), "Delete “Buy groceries”");
+  assert.equal(await announced(), "Undone: “Buy groceries”.");
   await browser.press("Delete “Learn Python”");
   assert.equal((await titles(server)).length, 3); // for nobody knows yet
   await timePasses();
