@@ -1,15 +1,16 @@
 // The tutorial in lib/http/README.md: each step is built as the page says, run, and tested.
 
 import assert from "node:assert/strict";
-import { execFile, execFileSync } from "node:child_process";
+import { execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { Server } from "node:http";
+import { request, Server } from "node:http";
+import process from "node:process";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { newFolder } from "../tools/files.ts";
-import { type Block, blocksOf, NO_CURL, transcript } from "../tools/pages.ts";
+import { type Block, blocksOf, blockUnder, NO_CURL, transcript } from "../tools/pages.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const BLOCKS = blocksOf("lib/http/README.md").filter(({ heading }) => /^\d/.test(heading));
@@ -68,6 +69,10 @@ function programs(): string[] {
 
 const codeOf = (blocks: Block[]) => blocks.filter(({ language }) => language === "ts");
 
+/** The last program, with the lines for a server that others use. */
+const FOR_OTHERS = programs()[LAST]?.replace(/^serve\(.*\n/m, "") +
+  blockUnder("lib/http/README.md", "Before you run it for others", "ts");
+
 test("each step is short, and so is the service after the last one", () => {
   assert.equal(STEPS.length, 8);
   for (const { heading, blocks } of STEPS) {
@@ -90,6 +95,7 @@ async function folder(t: TestContext): Promise<string> {
     copyFileSync(ROOT + name, `${place}/${name}`);
   }
   programs().forEach((text, i) => writeFileSync(`${place}/step${i + 1}.ts`, text));
+  writeFileSync(`${place}/step9.ts`, FOR_OTHERS);
   return place;
 }
 
@@ -188,4 +194,40 @@ test("the last service passes the contract's rows for the tutorial's operations"
       assert.match(`${(await ask(line, content, wrong)).status}`, /40[13]/);
     }
   }
+});
+
+test("before it is run for others: names on loopback, a log, a port in use, a gentle stop", async (t) => {
+  const place = await folder(t);
+  const run = (port: string) => {
+    writeFileSync(`${place}/hello.ts`, FOR_OTHERS.replace("5000", port));
+    const args = ["--import", "tsx", "hello.ts"];
+    const child = spawn(process.execPath, args, { cwd: place });
+    t.after(() => child.kill("SIGKILL"));
+    const ended = once(child, "close");
+    const seen = { out: "", err: "" };
+    child.stdout.setEncoding("utf8").on("data", (text: string) => seen.out += text);
+    child.stderr.setEncoding("utf8").on("data", (text: string) => seen.err += text);
+    return { child, ended, seen };
+  };
+  const { child, ended, seen } = run("0");
+  await Promise.race([once(child.stdout, "data"), ended]);
+  const [, origin = "", port = ""] = /^Listening on (http:.*:(\d+))\/\n/.exec(seen.out) ?? [];
+  const rows = [
+    ["GET", "/", "evil.example", 421],
+    ["GET", "/", "localhost", 404],
+    ["PUT", "/todo/api/v1.0/tasks", "localhost", 405],
+    ["PATCH", "/todo/api/v1.0/tasks", "localhost", 501],
+  ] as const;
+  for (const [method, path, Host, status] of rows) {
+    const sent = request(origin + path, { method, headers: { Host } }).end();
+    const [response] = await once(sent, "response");
+    response.resume();
+    assert.equal(response.statusCode, status, `${method} ${path} ${Host}`);
+  }
+  const second = run(port);
+  await second.ended;
+  assert.match(second.seen.err, /^cannot listen on port \d+ of 127.0.0.1: it is in use; .*\n$/);
+  child.kill("SIGTERM");
+  assert.deepEqual(await ended, [0, null]);
+  assert.match(seen.out, /"GET \/ HTTP\/1.1" 421 \d+\n.*"GET \/ HTTP\/1.1" 404 \d+\n/);
 });

@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { cp, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { cp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { newFolder, NO_SQLITE } from "../tools/files.ts";
-import { blocksOf } from "../tools/pages.ts";
+import { blocksOf, table } from "../tools/pages.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -149,3 +149,17 @@ test(
     }
   },
 );
+
+test("what is left out: the types lead to the places that a guide names, and to no others", async (t) => {
+  const pathsIn = (cell = "") => cell.split(", ");
+  for (const [part, deleted, left] of table("lib/recipes.md", "part")) {
+    const folder = await changed(t, []);
+    for (const path of pathsIn(deleted)) await rm(`${folder}/${path}`, { recursive: true });
+    const { out } = await run(folder, `${ROOT}node_modules/.bin/tsc`, [
+      "--noUnusedLocals",
+      "false",
+    ]);
+    const named = [...out.matchAll(/^([\w/.-]+\.ts)\(/gm)].map(([, file]) => file);
+    assert.deepEqual([...new Set(named)].sort(), pathsIn(left), `${part}: ${out}`);
+  }
+});
