@@ -7,13 +7,13 @@ import { Buffer } from "node:buffer";
 import { test, type TestContext } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { Cluster } from "../../lib/store/etcd/cluster.ts";
-import { Keys } from "../../lib/store/etcd/keys.ts";
+import { keysUnder } from "../../lib/store/etcd/keys.ts";
 import { LeaseEnded } from "../../lib/store/etcd/refusals.ts";
 import type { Answer } from "../../lib/store/etcd/transaction.ts";
 import { Users } from "../../lib/store/etcd/users.ts";
 import { INITIAL, sizeOf, Unavailable } from "../../lib/store/store.ts";
 
-const KEYS = new Keys("todo/");
+const KEYS = keysUnder("todo/");
 const OWNER = "owner";
 
 /** What the server asks for, as JSON. */

@@ -11,37 +11,28 @@
 //   todo/task/<user>/<id>  a task
 //   todo/mark/<uuid>       the trace of a write: see writes.ts
 
-/** Above every id. */
-const END = 10 ** 15;
-
 /** The version of the table above. */
 export const VERSION = "1";
 
+const END = 10 ** 15; // above every id
+
 /** The keys that begin with a prefix, such as `todo/`. `user` is the id of an account. */
-export class Keys {
-  readonly epoch: string;
-  readonly version: string;
-  readonly last: string;
-  readonly late: string;
-  readonly users: string;
-  readonly #prefix: string;
-
-  constructor(prefix: string) {
-    this.#prefix = prefix;
-    this.epoch = `${prefix}epoch`;
-    this.version = `${prefix}version`;
-    this.last = `${prefix}last`;
-    this.late = `${prefix}late`;
-    this.users = `${prefix}users`;
-  }
-
-  user = (username: string) => `${this.#prefix}user/${username}`;
-  list = (user: string) => `${this.#prefix}list/${user}`;
-  mark = (name: string) => `${this.#prefix}mark/${name}`;
-
-  task = (user: string, id: number) => `${this.#prefix}task/${user}/${`${id}`.padStart(16, "0")}`;
-
-  /** The keys of a user's tasks with ids above `after`, up to `last`. */
-  tasks = (user: string, after = 0, last = END) =>
-    [this.task(user, after + 1), this.task(user, last + 1)] as const;
+export function keysUnder(prefix: string) {
+  const task = (user: string, id: number) => `${prefix}task/${user}/${`${id}`.padStart(16, "0")}`;
+  return {
+    epoch: `${prefix}epoch`,
+    version: `${prefix}version`,
+    last: `${prefix}last`,
+    late: `${prefix}late`,
+    users: `${prefix}users`,
+    user: (username: string) => `${prefix}user/${username}`,
+    list: (user: string) => `${prefix}list/${user}`,
+    mark: (name: string) => `${prefix}mark/${name}`,
+    task,
+    /** The keys of a user's tasks with ids above `after`, up to `last`. */
+    tasks: (user: string, after = 0, last = END) =>
+      [task(user, after + 1), task(user, last + 1)] as const,
+  };
 }
+
+export type Keys = ReturnType<typeof keysUnder>;

@@ -4,7 +4,7 @@
 import { randomUUID } from "node:crypto";
 import { type Store, Unusable } from "../store.ts";
 import { Cluster, type Login, membersOf, soon } from "./cluster.ts";
-import { Keys, VERSION } from "./keys.ts";
+import { keysUnder, VERSION } from "./keys.ts";
 import { put, range, unchanged } from "./transaction.ts";
 import { Users } from "./users.ts";
 
@@ -14,7 +14,7 @@ export class EtcdStore extends Users implements Store {
 
   /** Opens `etcd://host:port[,host:port…]`, or `etcds://…`. Throws Unusable, Unavailable. */
   static async open(url: string, prefix = "todo/", login?: Login): Promise<EtcdStore> {
-    const store = new EtcdStore(new Cluster(membersOf(url), login), new Keys(prefix));
+    const store = new EtcdStore(new Cluster(membersOf(url), login), keysUnder(prefix));
     await store.#begin();
     return store;
   }

@@ -53,19 +53,16 @@ export class Users extends Tasks {
     const key = this.keys.user(user.username);
     const changed = { ...user, ...changes };
     const { id, password, email } = changed;
-    const { succeeded, revision } = await this.writes.write({
-      compare: [unchanged(key, user.revision)],
-      success: [put(key, JSON.stringify({ id, password, email }))],
-    }, soon());
+    const compare = [unchanged(key, user.revision)];
+    const success = [put(key, JSON.stringify({ id, password, email }))];
+    const { succeeded, revision } = await this.writes.write({ compare, success }, soon());
     return succeeded ? { ...changed, revision } : undefined;
   }
 
   async removeUser({ id, username, revision }: User): Promise<boolean> {
     const key = this.keys.user(username);
-    const { succeeded } = await this.writes.write({
-      compare: [unchanged(key, revision)],
-      success: [remove(key), remove(this.keys.list(id)), remove(this.keys.tasks(id))],
-    }, soon());
-    return succeeded;
+    const compare = [unchanged(key, revision)];
+    const success = [remove(key), remove(this.keys.list(id)), remove(this.keys.tasks(id))];
+    return (await this.writes.write({ compare, success }, soon())).succeeded;
   }
 }

@@ -17,13 +17,8 @@ export function findUser(db: Database, username: string): User | undefined {
   const row = db.get(USER, username);
   if (row === undefined) return undefined;
   const { id, password, email, revision } = row;
-  return {
-    id: `${id}`,
-    username,
-    password: `${password}`,
-    email: `${email}`,
-    revision: Number(revision),
-  };
+  const fields = { password: `${password}`, email: `${email}` };
+  return { id: `${id}`, username, ...fields, revision: Number(revision) };
 }
 
 /** Undefined if the name is taken. */
@@ -46,20 +41,21 @@ export function updateUser(
   user: User,
   changes: Partial<UserFields>,
 ): User | undefined {
-  const now = findUser(db, user.username);
-  if (now?.id !== user.id || now.revision !== user.revision) return undefined;
-  const { password, email } = { ...now, ...changes };
-  const revision = renew(db);
-  const sql = `UPDATE users SET password = ?, email = ?, revision = ? WHERE id = ?`;
-  db.all(sql, password, email, revision, Number(user.id));
-  return { ...now, password, email, revision };
+  if (!holds(db, user)) return undefined;
+  const changed = { ...user, ...changes, revision: renew(db) };
+  const sql = "UPDATE users SET password = ?, email = ?, revision = ? WHERE id = ?";
+  db.all(sql, changed.password, changed.email, changed.revision, Number(user.id));
+  return changed;
 }
 
 /** Removes a user and their tasks. False if they are not as they were read. */
-export function removeUser(db: Database, { id, revision }: User): boolean {
-  const sql = "SELECT 1 FROM users WHERE id = ? AND revision = ?";
-  if (db.get(sql, Number(id), revision) === undefined) return false;
-  db.all("DELETE FROM tasks WHERE owner = ?", Number(id));
-  db.all("DELETE FROM users WHERE id = ?", Number(id));
+export function removeUser(db: Database, user: User): boolean {
+  if (!holds(db, user)) return false;
+  db.all("DELETE FROM tasks WHERE owner = ?", Number(user.id));
+  db.all("DELETE FROM users WHERE id = ?", Number(user.id));
   return true;
 }
+
+/** Whether a user is as they were read. */
+const holds = (db: Database, { id, revision }: User) =>
+  db.get("SELECT 1 FROM users WHERE id = ? AND revision = ?", Number(id), revision) !== undefined;
