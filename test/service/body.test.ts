@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { readMembers, type Rules } from "../../lib/http/members.ts";
 import { printJson } from "../../lib/http/reply.ts";
 import { ask, BASE, bytes, dial, ON_NODE, start, startProcess } from "../tools/start.ts";
+import { task } from "../tools/task.ts";
 
 interface Book {
   readonly title: string;
@@ -215,7 +216,7 @@ test("strings come back exactly as they were sent", async (t) => {
     const made = await ask(server, "POST /tasks", { content: { title, description: title } });
     const uri = String(made.headers.location);
     const read = await ask(server, `GET ${uri.slice(uri.lastIndexOf("/tasks/"))}`);
-    const expected = { task: { title, done: false, description: title, uri } };
+    const expected = { task: { ...task({ title, description: title }), uri } };
     assert.deepEqual([made.json, read.json], [expected, expected]);
   }
 });

@@ -103,7 +103,13 @@ const NEEDED: Readonly<Record<string, string[][]>> = {
   ],
   "Add a filter": [
     ["test/service/has_description.test.ts"],
-    ["--test-name-pattern", "filter|parameter|schema|row", "test/service/openapi.test.ts"],
+    [
+      "--test-name-pattern",
+      "filter|parameter|schema|row|examples are",
+      "test/service/openapi.test.ts",
+    ],
+    ["test/unit/filter.test.ts", "test/service/list.test.ts"],
+    ["--test-name-pattern", "errors|transcripts", "test/service/readme.test.ts"],
   ],
   "Add a resource": [
     ["test/service/labels.test.ts"],

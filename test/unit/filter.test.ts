@@ -71,7 +71,11 @@ test("a task passes if it passes every filter that is set", () => {
   }
   for (const name in FILTERS) {
     const rows = ROWS.filter(([filter]) => Object.keys(filter).join() === name);
-    assert.equal(new Set(rows.map(([, expected]) => expected)).size, 2, `no rows for ${name}`);
+    assert.equal(
+      new Set(rows.map(([, expected]) => expected)).size,
+      2,
+      `ROWS needs a task that passes ${name}, and one that does not`,
+    );
   }
 });
 
