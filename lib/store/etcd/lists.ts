@@ -7,7 +7,8 @@ import { Compacted } from "./refusals.ts";
 import { type Pair, put, range } from "./transaction.ts";
 import { Writes } from "./writes.ts";
 
-const PAGE = 1000; // tasks of one answer
+const FIRST = 50; // tasks of the first answer
+const PAGE = 100_000; // characters of each answer after it: to read one takes some milliseconds
 const KEYS = 100; // that one transaction reads: etcd takes 128
 const MORE = 4; // times as many tasks may be read as are asked for, which is sooner than many keys
 
@@ -42,18 +43,22 @@ export class Lists {
   /** Reads a list page by page, as it is at one moment. */
   async #list(owner: string, most: number, by: number): Promise<List> {
     const tasks: Task[] = [];
-    let [moment, revision, total] = [0, 0, 0];
+    let [moment, revision, total, size, page] = [0, 0, 0, 0, FIRST];
     do {
       const rest = this.keys.tasks(owner, tasks.at(-1)?.id);
-      const { revision: now, found: [list, page] } = await this.cluster.read(
+      const { revision: now, found: [list, next] } = await this.cluster.read(
         by,
         range(this.keys.list(owner), { revision: moment }),
-        range(rest, { revision: moment, limit: Math.min(PAGE, most - tasks.length) }),
+        range(rest, { revision: moment, limit: Math.min(page, most - tasks.length) }),
       );
       moment ||= now;
       revision = list?.pairs[0]?.revision ?? 0;
-      total ||= page?.count ?? 0; // of the first page: it counts all
-      for (const pair of page?.pairs ?? []) tasks.push(taskOf(pair));
+      total ||= next?.count ?? 0; // of the first page: it counts all
+      for (const pair of next?.pairs ?? []) {
+        tasks.push(taskOf(pair));
+        size += pair.value.length;
+      }
+      page = Math.ceil(PAGE * tasks.length / size);
     } while (tasks.length < Math.min(most, total));
     return { tasks, total, revision };
   }
