@@ -5,8 +5,9 @@ import type { Socket } from "node:net";
 import { Connection } from "./connection.ts";
 
 const MOST_OPEN = 2000; // connections
+const UNREAD_MS = 30_000; // for a client to take bytes of a response; node may wait twice as long
 const STALLED_MS = 3000; // while stopping, for a byte to pass either way
-const STOP_MS = 9000; // while stopping, for everything
+const STOP_MS = 8500; // while stopping, for everything; then the log has a second
 
 /** Keeps the connections of a server. */
 export class Connections {
@@ -41,6 +42,11 @@ export class Connections {
     return this.#server.listening;
   }
 
+  /** How many milliseconds a client may take none of a response's bytes. */
+  get patience(): number {
+    return this.goOn ? UNREAD_MS : STALLED_MS;
+  }
+
   /** Called once a second: ends connections that were idle for more than `most` calls. */
   endIdle(most: number): void {
     for (const [socket, connection] of this.#open) {
@@ -58,7 +64,8 @@ export class Connections {
       if (last === undefined || last.response.writableFinished) end();
       else last.response.once("finish", end);
       // Only if it waits for the client: a handler may need longer.
-      const waits = last?.response.headersSent !== false || !last.request.complete;
+      const waits = last?.response.headersSent !== false || !last.request.complete ||
+        socket.writableLength > 0; // an earlier response
       if (waits) socket.setTimeout(STALLED_MS);
     }
     const deadline = setTimeout(() => {

@@ -17,7 +17,6 @@ import { printReply, send } from "./send.ts";
 export type AddFields = (request: IncomingMessage, reply: Reply) => Reply;
 
 const MOST_WAITING_IN_ALL = 5000; // pipelined requests on all connections
-const UNREAD_MS = 30_000; // for a client to take bytes of a response; node may wait twice as long
 const LINGER_MS = 1000; // for a client to read its last response before the connection is gone
 
 /** Handles the requests of all connections. */
@@ -90,7 +89,7 @@ export class Exchanges {
       if (typeof sent === "number") this.#log(client, request, reply.status, sent);
       else sent.then((bytes) => this.#log(client, request, reply.status, bytes));
       if (reply.chunks === undefined && socket.writableLength === 0) return;
-      socket.setTimeout(UNREAD_MS);
+      socket.setTimeout(this.#connections.patience);
       response.once("finish", () => socket.setTimeout(0));
     } catch (error) { // such as a field value that node refuses
       const failure = errorReply(error);

@@ -61,8 +61,9 @@ test("a stop gives a client that holds it up three seconds, and a handler all it
   const connections = new Connections(server);
   await once(server.listen(0, "127.0.0.1"), "listening");
   const limits: (number | undefined)[] = [];
-  for (const [complete, headersSent] of [[true, true], [false, false], [true, false]]) {
-    const socket = new Socket();
+  const rows = [[true, true, 0], [false, false, 0], [true, false, 1], [true, false, 0]] as const;
+  for (const [complete, headersSent, writableLength] of rows) {
+    const socket = Object.defineProperty(new Socket(), "writableLength", { value: writableLength });
     server.emit("connection", socket);
     const request = Object.assign(new IncomingMessage(socket), { complete });
     const response = Object.defineProperty(new ServerResponse(request), "headersSent", {
@@ -73,7 +74,7 @@ test("a stop gives a client that holds it up three seconds, and a handler all it
     t.after(() => socket.destroy());
   }
   const stopped = connections.stop();
-  assert.deepEqual(limits, [3000, 3000]);
+  assert.deepEqual(limits, [3000, 3000, 3000]);
   await stopped;
 });
 
