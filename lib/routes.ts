@@ -19,6 +19,7 @@ export function routes(store: Store, accounts: Accounts, whoRegisters: Route["ac
     route("PATCH", TASK, "user", (call) => tasks.updateTask(store, call)),
     route("DELETE", TASK, "user", (call) => tasks.deleteTask(store, call)),
     route("POST", users.USERS, whoRegisters, (call) => users.createUser(accounts, call)),
+    // The account that the path names is the caller's own, with all of its fields.
     route("GET", users.USER, "user", (call: users.OneUser) => users.getUser(accounts, call)),
     route("PUT", users.USER, "user", (call: users.OneUser) => users.updateUser(accounts, call)),
     route("DELETE", users.USER, "user", (call: users.OneUser) => users.deleteUser(accounts, call)),

@@ -18,7 +18,7 @@ export function clientHas({ headers }: IncomingMessage, tag: string): boolean {
   const field = headers["if-none-match"];
   if (field === undefined || field === tag) return field === tag;
   const tags = tagsIn(field);
-  return tags === "*" || (tags?.some((sent) => strong(sent) === tag) ?? false);
+  return tags === "*" || (tags?.some((sent) => opaque(sent) === tag) ?? false);
 }
 
 /**
@@ -30,7 +30,7 @@ export function checkConditions({ headers }: IncomingMessage, tag: string): void
   const field = headers["if-none-match"];
   if (field === undefined) return;
   const tags = tagsIn(field) ?? malformed("If-None-Match");
-  if (tags === "*" || tags.some((sent) => strong(sent) === tag)) throw hasChanged();
+  if (tags === "*" || tags.some((sent) => opaque(sent) === tag)) throw hasChanged();
 }
 
 /** If-Match compares strongly: a weak tag never matches (RFC 9110 §8.8.3.2). */
@@ -39,13 +39,14 @@ function checkMatch(field: string | undefined, tag: string): void {
   const tags = tagsIn(field) ?? malformed("If-Match");
   if (tags === "*" || tags.includes(tag)) return;
   // A proxy that compresses marks the tags that pass: nginx W/"a", Apache "a-gzip".
-  const before = (sent: string) => strong(sent).replace(/--?(gzip|br|zstd|deflate)"$/, '"');
+  const before = (sent: string) => opaque(sent).replace(/--?(gzip|br|zstd|deflate)"$/, '"');
   if (!tags.some((sent) => before(sent) === tag)) throw hasChanged();
   const fix = "let it send JSON uncompressed, or send the entity tag without W/ and -gzip";
   throw new HttpError(412, `a proxy has changed the entity tag; ${fix}`);
 }
 
-const strong = (tag: string) => tag.replace(/^W\//, "");
+/** A tag without the mark of a weak one: its opaque-tag (RFC 9110 §8.8.3). */
+const opaque = (tag: string) => tag.replace(/^W\//, "");
 
 /** The entity tags in a field, or `*`. Undefined if it is neither. */
 function tagsIn(field: string): "*" | string[] | undefined {

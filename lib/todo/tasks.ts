@@ -49,7 +49,7 @@ export async function updateTask(store: TaskStore, call: OneTask): Promise<Reply
   const task = await change(
     before,
     () => findIfMatching(store, call),
-    (task) => store.update(user.id, task, changes),
+    (now) => store.update(user.id, now, changes),
     client,
   );
   return reply(200, task, { ETag: entityTag(store.epoch, task.revision) }, call.origin);
@@ -61,7 +61,7 @@ export async function deleteTask(store: TaskStore, call: OneTask): Promise<Reply
   const result = await change(
     await findIfMatching(store, call), // 404, 412
     () => findIfMatching(store, call),
-    (task) => store.remove(user.id, task),
+    (now) => store.remove(user.id, now),
     client,
   );
   return jsonReply(200, { result });
