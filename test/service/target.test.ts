@@ -103,21 +103,8 @@ test("Host is a host, perhaps with a port; anything else is 400", async (t) => {
     assert.deepEqual(await ask("GET / HTTP/1.1", `Host: ${host}`), expected, host);
   }
   const bad = ["", "a b", "a,b", "a, b", "me@here", "me:secret@here", "here/path", "here?q", "h#f"];
-  for (
-    const host of [
-      ...bad,
-      "h:x",
-      "h:65536",
-      "h:123456",
-      "h:1:2",
-      "::1",
-      "[::1",
-      "[]",
-      "[h]",
-      "<b>",
-      '"',
-    ]
-  ) {
+  const ports = ["h:x", "h:65536", "h:123456", "h:1:2"];
+  for (const host of [...bad, ...ports, "::1", "[::1", "[]", "[h]", "<b>", '"']) {
     assert.equal(await ask("GET / HTTP/1.1", `Host: ${host}`), 400, host);
     assert.equal(await ask("GET http://there/ HTTP/1.1", `Host: ${host}`), 400, host);
   }
