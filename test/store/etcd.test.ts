@@ -376,9 +376,12 @@ test(
     const description = "ü".repeat(512 * 1024);
     const task = await store.add(user.id, { ...TASK, description }) ?? assert.fail();
     assert.deepEqual(await store.get(user.id, 1), task);
-    const larger = store.update(user.id, task, { title: description });
-    await assert.rejects(larger, TooLarge);
-    await assert.rejects(store.update(user.id, task, { title: description.repeat(2) }), TooLarge);
+    for (const title of [description, description.repeat(2)]) {
+      const update = () => store.update(user.id, task, { title });
+      let error: unknown;
+      do error = await update().catch((error) => error); while (error instanceof Unavailable); // a slow machine may need longer than a call may take
+      assert.ok(error instanceof TooLarge, `${error}`);
+    }
     assert.deepEqual(await store.get(user.id, 1), task);
   },
 );
