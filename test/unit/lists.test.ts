@@ -2,8 +2,8 @@
 // go first.
 
 import assert from "node:assert/strict";
-import process from "node:process";
-import { test } from "node:test";
+import { performance } from "node:perf_hooks";
+import { test, type TestContext } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { Unavailable } from "../../lib/store/store.ts";
@@ -13,24 +13,25 @@ import { add, addUser, idsOf } from "../tools/stores.ts";
 const QUERY: Query = { filter: {}, order: "id", offset: 0, limit: 1 };
 const CLIENT = { address: "", until: Infinity, gone: false };
 
-/** A store whose lists keep the processor busy for so long, and then wait until `go`. */
-function fixture(busy: number) {
+/** A store whose lists take so many milliseconds of a clock, and then wait until `go`. */
+function fixture(t: TestContext, busy: number) {
+  let now = 1;
+  t.mock.method(performance, "now", () => now);
   const store = new MemoryStore();
   const read: string[] = [];
   let go = () => {};
   const waiting: Promise<void> = busy > 0 ? Promise.resolve() : new Promise((now) => go = now);
   store.list = async (owner) => {
     read.push(owner);
-    const before = process.cpuUsage().user;
-    while (process.cpuUsage().user - before < busy * 1000);
+    now += busy;
     await waiting;
     return { tasks: [], total: 0, revision: 0 };
   };
   return { lists: new Lists(store), read, go };
 }
 
-test("an owner's lists are read one after the other, and others' meanwhile", async () => {
-  const { lists, read, go } = fixture(0);
+test("an owner's lists are read one after the other, and others' meanwhile", async (t) => {
+  const { lists, read, go } = fixture(t, 0);
   const all = ["a", "a", "b", "a"].map((owner) => lists.read(owner, QUERY, CLIENT));
   await setImmediate();
   assert.deepEqual(read, ["a", "b"]);
@@ -39,8 +40,8 @@ test("an owner's lists are read one after the other, and others' meanwhile", asy
   assert.deepEqual(read, ["a", "b", "a", "a"]);
 });
 
-test("after a long list other work goes on, and another owner's list comes next", async () => {
-  const { lists, read } = fixture(5);
+test("after a long list other work goes on, and another owner's list comes next", async (t) => {
+  const { lists, read } = fixture(t, 5);
   const all = ["a", "a", "a", "b"].map((owner) => lists.read(owner, QUERY, CLIENT));
   for (let turns = 0; read.length < 4; turns++) {
     const before = read.length;
@@ -51,8 +52,8 @@ test("after a long list other work goes on, and another owner's list comes next"
   await Promise.all(all);
 });
 
-test("a list whose client has gone, or waited too long, is not read", async () => {
-  const { lists, read, go } = fixture(0);
+test("a list whose client has gone, or waited too long, is not read", async (t) => {
+  const { lists, read, go } = fixture(t, 0);
   const first = lists.read("a", QUERY, CLIENT);
   const dropped = [{ ...CLIENT, gone: true }, { ...CLIENT, until: 0 }].map((client) =>
     assert.rejects(lists.read("a", QUERY, client), Unavailable)
