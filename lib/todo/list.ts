@@ -77,7 +77,11 @@ export function links(uri: string, { offset, limit, given }: ListQuery, total: n
 
 const START = '{\n  "tasks": [';
 const END = "\n  ]\n}\n";
-const SLICE = 128 * 1024; // of a list, as `sizeOf` counts: it is read and printed at once
+const SLICE = 128 * 1024; // bytes of a list, about: they are read and printed at once
+
+/** At most so many bytes of JSON. A character that is not ASCII takes up to six. */
+const printedSize = (task: Task) =>
+  sizeOf(task) + 5 * `${task.title}${task.description}`.replace(/[ -~]+/g, "").length;
 
 const print = (tasks: readonly Task[], origin: string) =>
   printJson({ tasks: tasks.map((task) => publicTask(task, origin)) });
@@ -101,14 +105,16 @@ async function* printSlices(
   read: (ids: readonly number[]) => Promise<readonly Task[]>,
   origin: string,
 ) {
-  yield START;
   let separator = "";
-  for (const ids of slices) {
+  const printSlice = async (ids: readonly number[]) => {
     const text = print(await read(ids), origin).slice(START.length, -END.length);
-    if (text === "") continue; // all of them have been deleted
-    yield separator + text;
+    if (text === "") return ""; // all of them have been deleted
+    const before = separator;
     separator = ",";
-  }
+    return before + text;
+  };
+  yield START;
+  for (const ids of slices) yield await printSlice(ids); // no variable keeps it meanwhile
   yield END;
 }
 
@@ -117,10 +123,11 @@ function cut(tasks: readonly Task[]): number[][] {
   const slices: number[][] = [];
   let left = 0;
   for (const task of tasks) {
-    left -= sizeOf(task);
+    const size = printedSize(task);
+    left -= size;
     if (left < 0) {
       slices.push([]);
-      left = SLICE - sizeOf(task);
+      left = SLICE - size;
     }
     slices.at(-1)?.push(task.id);
   }

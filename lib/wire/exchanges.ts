@@ -23,6 +23,7 @@ const LINGER_MS = 1000; // for a client to read its last response before the con
 export class Exchanges {
   readonly #connections: Connections;
   readonly #contents = new Contents();
+  readonly #long = new Set<Socket>();
   readonly #log: Log;
   readonly #addFields: readonly AddFields[];
   readonly #keepAlive: number; // seconds
@@ -85,7 +86,8 @@ export class Exchanges {
     const { socket } = request;
     try {
       const reply = this.#withFields(request, own);
-      const sent = socket.destroyed ? 0 : send(response, reply, close ? "close" : this.#keepAlive);
+      const then = close ? "close" : this.#keepAlive;
+      const sent = socket.destroyed ? 0 : send(response, reply, then, this.#long);
       if (typeof sent === "number") this.#log(client, request, reply.status, sent);
       else sent.then((bytes) => this.#log(client, request, reply.status, bytes));
       if (reply.chunks === undefined && socket.writableLength === 0) return;

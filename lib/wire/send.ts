@@ -3,10 +3,12 @@
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { type ServerResponse, STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
 import { pipeline } from "node:stream/promises";
 import type { Reply } from "../http/reply.ts";
 
 const LINGER_MS = 1000; // for a client to stop sending
+const MOST_LONG = 200; // long responses at once: each waits with a chunk in memory
 
 /** The header section of a reply: names and values in turn, as writeHead is fastest with these. */
 function headerSection({ status, text = "", chunks, fields = {} }: Reply, safe: boolean): string[] {
@@ -22,13 +24,14 @@ function headerSection({ status, text = "", chunks, fields = {} }: Reply, safe: 
 
 /**
  * Writes a response. After it, the connection is closed or stays open for so many seconds. Returns
- * how many bytes of content it has, or for chunks a promise of that. Throws for a field value that
- * node refuses.
+ * how many bytes of content it has, or for chunks a promise of that. `long` has the connections
+ * that get chunks: of too many the slowest is closed. Throws for a field value that node refuses.
  */
 export function send(
   response: ServerResponse,
   reply: Reply,
   then: "close" | number,
+  long: Set<Socket>,
 ): number | Promise<number> {
   const { method } = response.req;
   const { status, text = "", chunks } = reply;
@@ -38,7 +41,7 @@ export function send(
     section.push("Keep-Alive", `timeout=${then}`); // for HTTP/1.0, node may still decide to close
   }
   response.writeHead(status, section);
-  if (chunks !== undefined && method === "GET") return sendChunks(response, chunks);
+  if (chunks !== undefined && method === "GET") return sendChunks(response, chunks, long);
   if (text !== "") {
     // cork() makes one write of header section and content. end(text) would take two.
     response.socket?.cork();
@@ -56,12 +59,22 @@ export function send(
 async function sendChunks(
   response: ServerResponse,
   chunks: AsyncIterable<string>,
+  long: Set<Socket>,
 ): Promise<number> {
+  const { socket } = response.req;
   let bytes = 0;
   const counted = async function* (chunks: AsyncIterable<string>) {
-    for await (const chunk of chunks) {
-      bytes += Buffer.byteLength(chunk);
-      yield chunk;
+    try {
+      for await (const chunk of chunks) {
+        long.delete(socket);
+        const [slowest] = long;
+        if (long.size >= MOST_LONG && slowest?.destroy()) long.delete(slowest);
+        long.add(socket); // the first in the set has taken no chunk for longest
+        bytes += Buffer.byteLength(chunk);
+        yield chunk;
+      }
+    } finally {
+      long.delete(socket);
     }
   };
   await pipeline(chunks, counted, response).catch((error: NodeJS.ErrnoException) => {
