@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import process from "node:process";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
@@ -87,7 +87,7 @@ function random(seed: number) {
 /** A proxy to etcd that loses or delays requests and answers. */
 async function lossy(t: TestContext, chance: () => number): Promise<string> {
   const member = cluster?.members[0]?.address ?? assert.fail();
-  const gateway = createServer(async (request, response) => {
+  const handle = async (request: IncomingMessage, response: ServerResponse) => {
     response.setHeader("Connection", "close");
     const body = await text(request);
     const pass = async () => {
@@ -101,6 +101,10 @@ async function lossy(t: TestContext, chance: () => number): Promise<string> {
     if (fate > 0.95) return void response.destroy();
     if (fate > 0.92) await pass(); // twice
     response.writeHead(status).end(answer);
+  };
+  // The store may give up a request while it comes.
+  const gateway = createServer((request, response) => {
+    handle(request, response).catch(() => response.destroy());
   });
   await once(gateway.listen(0, "127.0.0.1"), "listening");
   t.after(() => gateway.close().closeAllConnections());
