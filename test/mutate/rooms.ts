@@ -6,8 +6,10 @@ import { readdirSync } from "node:fs";
 const TESTS = {
   http: `router reply credentials app contract body conditional list users openapi serve hostile
     careful`,
-  wire: "client log serve hostile careful fuzz target body cors tls command",
-  todo: "accounts passwords contract conditional list users identity options",
+  wire: `client log content serve hostile careful ends stop fuzz target body cors tls command
+    terminal`,
+  todo: `accounts passwords queue filter lists contract conditional list users identity
+    options`,
   store: "memory filter change list contract store database",
   "store/sqlite": "sqlite store database",
   "store/etcd": "store etcd etcd-setup",
