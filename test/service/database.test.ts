@@ -41,9 +41,9 @@ async function stop(server: ServerProcess): Promise<void> {
 const post = (server: ServerProcess, title: string, authorization?: string) =>
   ask(server, "POST /tasks", { content: { title }, ...(authorization ? { authorization } : {}) });
 
-/** What a server printed on stderr, without Node 22's own warning about SQLite. */
+/** What a server printed on stderr, without node's own warnings about SQLite and TypeScript. */
 const said = ({ err }: { readonly err: string }) =>
-  err.replace(/^\(node:\d+\) ExperimentalWarning: SQLite .*\n.*\n/m, "");
+  err.replaceAll(/^\(node:\d+\) ExperimentalWarning: .*\n(\(Use .*\n)?/gm, "");
 
 test("without node:sqlite, one line says what is needed", {
   skip: !NO_SQLITE && "it is here",

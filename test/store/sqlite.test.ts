@@ -232,12 +232,13 @@ promises("a file whose first start failed on a full disk can be used later", asy
     if (store) process.kill(process.pid, "SIGKILL");
   `;
   const script = `${dirname(file)}/first.mjs`;
+  const command = [process.execPath, "--import", `${new URL("../tools/types.js", url)}`];
   await writeFile(script, first);
   const seen = new Set<string>();
   for (let blocks = 0; blocks < 100; blocks += 12) { // of 512 bytes; no file may be larger
     const { stdout, stderr } = spawnSync(
       "sh",
-      ["-c", 'ulimit -f "$1" && shift && exec "$@"', "", `${blocks}`, process.execPath, script],
+      ["-c", 'ulimit -f "$1" && shift && exec "$@"', "", `${blocks}`, ...command, script],
       { encoding: "utf8" },
     );
     assert.match(stdout, /^(|later\n|cannot use [^\n]*: the disk [^\n]*\n)$/, stderr);

@@ -16,6 +16,7 @@ import { BadFile, Locked } from "./errors.ts";
 import { newest, type Step, upgrade } from "./tables.ts";
 
 const CHECKPOINT = 100; // changes, after which the log may begin anew
+const AGAIN = 10; // changes, if somebody read it all the time
 
 /** The file may have been copied without the log beside it. */
 export class Incomplete extends BadFile {
@@ -98,7 +99,9 @@ export class OpenFile {
     const { db } = this;
     this.#checkPlaces();
     // SQLite's own checkpoints let the log grow while others always read. This waits for a gap.
-    if (++this.#changes % CHECKPOINT === 0) db.pragma("wal_checkpoint(RESTART)");
+    if (++this.#changes >= CHECKPOINT) {
+      this.#changes = db.pragma("wal_checkpoint(RESTART)") === 0 ? 0 : CHECKPOINT - AGAIN;
+    }
     const { wasOpen, done } = db.change(() => {
       if (db.pragma("user_version") !== this.#version) {
         throw new BadFile(
