@@ -31,8 +31,6 @@ function numbers(seed: number): () => number {
 storyThrough(
   `${DEEDS} deeds at ${PACE} ms a request, 30 % of which are lost: nothing twice, nothing gone`,
   async (proxy, server) => {
-    // On a connection that has had a response, the browser itself would send a request again.
-    proxy.spoil = (headers) => ({ ...headers, connection: "close" });
     await browser.open(`${proxy.origin}/?per_page=100`);
     await signIn();
     const chance = numbers(SEED);

@@ -24,9 +24,6 @@ for (const lost of ["all", "rest"] as const) {
   storyThrough(
     `a task whose response is lost (${lost}) is found, and is not added twice`,
     async (proxy, server) => {
-      // On a connection that has had a response, the browser itself would send a request again.
-      proxy.spoil = (headers) => ({ ...headers, connection: "close" });
-      await browser.reload();
       await signIn();
       proxy.lose = (line) => line.startsWith("POST") ? lost : undefined;
       await browser.fill("New task", "Buy groceries"); // there is one like it already

@@ -1,6 +1,7 @@
 // The list of tasks: filters, pages, the links between them, and lists too long for one piece.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
@@ -400,13 +401,21 @@ test("a long list comes in chunks, and has the same content as in one piece", as
   assert.equal(content, list.text);
 });
 
-/** Begins to read the list, and stops reading. */
-function stall({ port }: Server): Promise<IncomingMessage> {
+/** Begins to read the list, and stops reading. A busy database may say 503 first. */
+async function stall({ port }: Server): Promise<IncomingMessage> {
   const headers = { Authorization: MIGUEL };
-  const asked = request({ host: "127.0.0.1", port, path: `${BASE}/tasks`, headers, agent: false });
-  return new Promise((resolve, reject) => {
-    asked.on("error", reject).on("response", resolve).end();
-  });
+  for (;;) {
+    const asked = request({
+      host: "127.0.0.1",
+      port,
+      path: `${BASE}/tasks`,
+      headers,
+      agent: false,
+    });
+    const [response]: IncomingMessage[] = await once(asked.end(), "response");
+    if (response?.statusCode === 200) return response;
+    assert.equal(response?.resume().statusCode, 503);
+  }
 }
 
 test("a long list and a slow reader, while others change tasks", async (t) => {
@@ -437,5 +446,5 @@ test("a long list and a slow reader, while others change tasks", async (t) => {
   // The server writes at the pace of the reader, so it had not reached the end yet.
   assert.equal(found.get(1), "Buy groceries");
   assert.equal(found.get(MANY), "new");
-  assert.equal(server.err, "");
+  assert.doesNotMatch(server.err, /^ +at /m); // no stack
 });

@@ -187,20 +187,14 @@ test("1,900 connections that never read a list of control characters", { skip },
   assert.ok(memory(server) < 700, `${memory(server)} MB`);
 });
 
-test(
-  "whoever reads a long list gets all of it, although 500 others do not",
-  { skip },
-  async (t) => {
-    const server = await attacked(t);
-    const content = { title: "x", description: "x".repeat(60_000) };
-    for (let i = 0; i < 60; i++) await ask(server, "POST /tasks", { content });
-    await honestlyServed(t, server, async () => {
-      await hold(t, server, 500, bytes(`GET ${BASE}/tasks`), { all: false });
-      assert.ok((await ask(server, "GET /tasks")).text.length > 3_600_000);
-    });
-    assert.ok(memory(server) < 400, `${memory(server)} MB`);
-  },
-);
+test("who reads a long list gets all of it, although 500 others do not", { skip }, async (t) => {
+  const server = await attacked(t);
+  const content = { title: "x", description: "x".repeat(60_000) };
+  for (let i = 0; i < 60; i++) await ask(server, "POST /tasks", { content });
+  await hold(t, server, 500, bytes(`GET ${BASE}/tasks`), { all: false });
+  assert.ok((await ask(server, "GET /tasks")).text.length > 3_600_000);
+  assert.ok(memory(server) < 400, `${memory(server)} MB`);
+});
 
 test("idle connections make room for a new one", { skip }, async (t) => {
   const server = await attacked(t);

@@ -23,6 +23,8 @@ export interface Proxy {
 /** Starts a proxy on a free port. It ends with the test. */
 export async function startProxy(t: TestContext, server: Server): Promise<Proxy> {
   const listener = http.createServer(async (request, response) => {
+    // On a connection that has had a response, a browser itself would send a lost request again.
+    response.shouldKeepAlive = false;
     const { method, headers, url = "" } = request;
     const line = `${method} ${url.replace("/todo/api/v1.0", "")}`;
     if (url.startsWith("/todo/")) proxy.asked.push(line);
@@ -30,15 +32,14 @@ export async function startProxy(t: TestContext, server: Server): Promise<Proxy>
     await proxy.gate;
     const to = { host: "127.0.0.1", port: server.port, method, path: url, headers };
     const onward = http.request(to, (answer) => {
+      const { connection: _, ...fields } = answer.headers;
       const lost = proxy.lose(line);
       if (lost) {
-        if (lost === "rest") {
-          response.writeHead(answer.statusCode ?? 500, answer.headers).write("{");
-        }
+        if (lost === "rest") response.writeHead(answer.statusCode ?? 500, fields).write("{");
         answer.resume().on("end", () => response.destroy());
         return;
       }
-      response.writeHead(answer.statusCode ?? 500, proxy.spoil(answer.headers));
+      response.writeHead(answer.statusCode ?? 500, proxy.spoil(fields));
       answer.pipe(response);
     });
     onward.on("error", () => response.destroy());
