@@ -79,9 +79,11 @@ const START = '{\n  "tasks": [';
 const END = "\n  ]\n}\n";
 const SLICE = 128 * 1024; // bytes of a list, about: they are read and printed at once
 
-/** At most so many bytes of JSON. A character that is not ASCII takes up to six. */
+const PLAIN = /[ !#-[\]-~]+/g; // each is a byte of JSON; any other character is at most six
+
+/** A task takes at most so many bytes of JSON. */
 const printedSize = (task: Task) =>
-  sizeOf(task) + 5 * `${task.title}${task.description}`.replace(/[ -~]+/g, "").length;
+  sizeOf(task) + 5 * `${task.title}${task.description}`.replace(PLAIN, "").length;
 
 const print = (tasks: readonly Task[], origin: string) =>
   printJson({ tasks: tasks.map((task) => publicTask(task, origin)) });

@@ -1,13 +1,14 @@
 // The list of tasks: filters, pages, the links between them, and lists too long for one piece.
 
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { printJson } from "../../lib/http/reply.ts";
 import { type Filter, FILTERS } from "../../lib/todo/filter.ts";
-import { links, readListQuery } from "../../lib/todo/list.ts";
+import { links, printList, readListQuery } from "../../lib/todo/list.ts";
 import {
   ask,
   BASE,
@@ -399,6 +400,23 @@ test("a long list comes in chunks, and has the same content as in one piece", as
   const [fields = "", content] = (await (await dial(t, server.port, old)).closed).split("\r\n\r\n");
   assert.doesNotMatch(fields, /Transfer-Encoding|Content-Length/i);
   assert.equal(content, list.text);
+});
+
+test("a piece of a list has at most 128 KiB, whatever characters are in it", async () => {
+  for (const text of ["x", "\u0001", '"', "\\", "é", "語", "😀", "\ud83d"]) {
+    const tasks = Array.from({ length: 100 }, (_, i) => (
+      { id: i + 1, revision: 1, title: text, done: false, description: text.repeat(5000) }
+    ));
+    const read = async (ids: readonly number[]) =>
+      await Promise.resolve(tasks.filter(({ id }) => ids.includes(id)));
+    const { chunks = assert.fail() } = printList(tasks, read, "http://localhost:5000");
+    let whole = "";
+    for await (const chunk of chunks) {
+      assert.ok(Buffer.byteLength(chunk) <= 128 * 1024, `${Buffer.byteLength(chunk)}: ${text}`);
+      whole += chunk;
+    }
+    assert.equal(tasksIn(JSON.parse(whole)).length, 100);
+  }
 });
 
 /** Begins to read the list, and stops reading. A busy database may say 503 first. */

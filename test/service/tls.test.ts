@@ -155,6 +155,7 @@ test("TLS 1.2 and newer, with HTTP/1.1 over it", async (t) => {
   const NODE_OPTIONS = "--tls-min-v1.0 --tls-cipher-list=DEFAULT@SECLEVEL=0";
   const server = await startProcess(t, [], { ...FILES, NODE_OPTIONS });
   const only = (version: tls.SecureVersion) => ({ minVersion: version, maxVersion: version });
+  // A client of today offers TLS 1.1 only at this level; the server has to refuse it all the same.
   const old = { ...only("TLSv1.1"), ciphers: "DEFAULT@SECLEVEL=0" };
   assert.equal(await shakeHands(t, server, old), "refused");
   assert.equal(await shakeHands(t, server, only("TLSv1.2")), "TLSv1.2 false");

@@ -16,7 +16,7 @@ import { BadFile, Locked } from "./errors.ts";
 import { newest, type Step, upgrade } from "./tables.ts";
 
 const CHECKPOINT = 100; // changes, after which the log may begin anew
-const AGAIN = 10; // changes, if somebody read it all the time
+const AGAIN = 10; // changes until the next try, if somebody was reading
 
 /** The file may have been copied without the log beside it. */
 export class Incomplete extends BadFile {
