@@ -7,6 +7,7 @@ import { type IncomingMessage, request } from "node:http";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { printJson } from "../../lib/http/reply.ts";
+import { INITIAL } from "../../lib/store/store.ts";
 import { type Filter, FILTERS } from "../../lib/todo/filter.ts";
 import { links, printList, readListQuery } from "../../lib/todo/list.ts";
 import {
@@ -404,9 +405,8 @@ test("a long list comes in chunks, and has the same content as in one piece", as
 
 test("a piece of a list has at most 128 KiB, whatever characters are in it", async () => {
   for (const text of ["x", "\u0001", '"', "\\", "é", "語", "😀", "\ud83d"]) {
-    const tasks = Array.from({ length: 100 }, (_, i) => (
-      { id: i + 1, revision: 1, title: text, done: false, description: text.repeat(5000) }
-    ));
+    const fields = { ...INITIAL, title: text, description: text.repeat(5000) };
+    const tasks = Array.from({ length: 100 }, (_, i) => ({ ...fields, id: i + 1, revision: 1 }));
     const read = async (ids: readonly number[]) =>
       await Promise.resolve(tasks.filter(({ id }) => ids.includes(id)));
     const { chunks = assert.fail() } = printList(tasks, read, "http://localhost:5000");

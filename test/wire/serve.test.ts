@@ -1,15 +1,18 @@
 // How `serve` treats a handler that misbehaves, and a client that sends faster than it reads.
 
 import assert from "node:assert/strict";
+import type { Buffer } from "node:buffer";
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { readFileSync } from "node:fs";
+import * as net from "node:net";
 import process from "node:process";
 import { setImmediate } from "node:timers/promises";
 import { test, type TestContext } from "node:test";
 import type { Reply } from "../../lib/http/reply.ts";
 import type { Respond } from "../../lib/wire/connection.ts";
 import { type Limits, serve } from "../../lib/wire/server.ts";
+import { newFile } from "../tools/files.ts";
 import {
   ask,
   bytes,
@@ -187,6 +190,47 @@ async function stalled(socket: { readonly bytesWritten: number; readonly writabl
   }
   return true;
 }
+
+test("of too many long responses, the one that has taken nothing for longest ends", {
+  skip: process.platform === "win32" && "the clients connect to a file",
+}, async (t) => {
+  const endless = async function* () {
+    for (;;) yield await Promise.resolve("x".repeat(100_000));
+  };
+  const { server, stop } = serve(() => Promise.resolve({ status: 200, chunks: endless() }));
+  const accepted: net.Socket[] = [];
+  server.on("connection", (socket: net.Socket) => accepted.push(socket));
+  // TCP would keep megabytes for each client, and take them from all others on this machine.
+  const path = await newFile(t);
+  await once(server.listen(path), "listening");
+  t.after(async () => {
+    server.closeAllConnections();
+    await stop();
+  });
+  const begin = async () => {
+    const socket = net.connect(path).on("error", () => {});
+    t.after(() => socket.destroy());
+    socket.write(bytes("GET /"));
+    await once(socket, "readable"); // and then it reads nothing
+    return socket;
+  };
+  const reader = await begin();
+  for (let others = 0; others < 400; others++) {
+    await begin();
+    if (others % 50 > 0) continue;
+    let read = 0;
+    while (read < 1_000_000) {
+      assert.ok(!reader.destroyed, `the reader was closed after ${others} others`);
+      const chunk: Buffer | null = reader.read();
+      if (chunk === null) await Promise.race([once(reader, "readable"), once(reader, "close")]);
+      else read += chunk.length;
+    }
+  }
+  const open = accepted.filter((socket) => !socket.destroyed);
+  assert.equal(accepted.length, 401);
+  assert.equal(open.length, 200);
+  assert.deepEqual([open[0], open[199]], [accepted[0], accepted[400]]); // the reader, the latest
+});
 
 test("a header section that has begun gets its 408, however short idle connections live", {
   skip: OVER_TLS && "the server is this process",
