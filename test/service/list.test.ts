@@ -437,7 +437,8 @@ async function stall({ port }: Server): Promise<IncomingMessage> {
 }
 
 test("a long list and a slow reader, while others change tasks", async (t) => {
-  const server = await startLong(t, "\x01".repeat(1600)); // printed, more than kernels buffer
+  // Printed, it is more than kernels buffer, and has three times as many bytes as characters.
+  const server = await startLong(t, "日".repeat(1600));
   const slow = await stall(server);
   const gone = await stall(server);
 
