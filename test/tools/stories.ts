@@ -185,7 +185,7 @@ export const count = (text: string) =>
 export const onPage = (number: number, last: number) =>
   browser.until(
     `document.getElementById("page").value === String(args[0]) &&
-      document.getElementById("of").textContent === "of " + args[1]`,
+      document.getElementById("tasks").ariaLabel === "Tasks, page " + args[0] + " of " + args[1]`,
     number,
     last,
   );
